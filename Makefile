@@ -1,0 +1,47 @@
+# Every target that needs tools depends on `setup`, which returns at once when nothing changed.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+SEED ?= 1
+SECONDS ?= 30
+
+.PHONY: help setup demo test check format fuzz bench lock clean
+
+help:  ## Show the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup:  ## Prepare .venv and Mosquitto without running anything
+	@scripts/setup.sh
+
+demo: setup  ## The whole way on this machine: stockings, gateway, broker, server, verdict
+	@$(BIN)/calza demo
+
+test: check  ## make check, then every test
+	$(BIN)/pytest
+
+check: setup  ## Format, lint, import contracts, types, documentation tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/meta
+
+format: setup  ## Rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+fuzz: setup  ## Feed mutated octets to every decoder (SECONDS=30 SEED=1)
+	$(BIN)/python tests/wire/fuzz_decoders.py --seconds $(SECONDS) --seed $(SEED)
+
+bench: setup  ## Measure the figures and write docs/benchmarks.md
+	$(BIN)/python tests/bench/run.py --write docs/benchmarks.md
+
+lock: setup  ## Resolve pyproject.toml anew into requirements/ (needs uv)
+	uv pip compile pyproject.toml --extra dev --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock" -o requirements/dev.txt
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes -c requirements/dev.txt \
+		--no-emit-index-url --custom-compile-command "make lock" -o requirements/runtime.txt
+
+clean:  ## Remove the environment, caches and demo state
+	rm -rf $(VENV) .calza .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

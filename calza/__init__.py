@@ -1,0 +1,1 @@
+"""The `calza` command: one entry point whose parts are imported only when they are asked for."""

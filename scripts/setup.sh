@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Prepare everything `make demo` and `make test` need on a fresh Debian 12 machine; return at once when it is all there.
+# Packages come from requirements/dev.txt with their hashes checked; Mosquitto comes from Debian.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+as_root() {  # run a command as root, or fail when neither root nor passwordless sudo is at hand
+    if [ "$(id -u)" -eq 0 ]; then "$@"; elif sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
+}
+
+apt_install() {
+    command -v apt-get >/dev/null || return 1
+    say "installing $* from Debian"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null >&2 &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
+}
+
+find_python() {
+    local candidate
+    for candidate in python3.11 python3.12 python3.13 python3; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+prepare_venv() {
+    local python wanted
+    wanted=$(cat requirements/dev.txt pyproject.toml | sha256sum | cut -d' ' -f1)
+    if [ "$(cat .venv/.calza-lock 2>/dev/null || true)" = "$wanted" ]; then return 0; fi
+    if ! python=$(find_python); then
+        say "Python 3.11 or newer is needed. On Debian 12: apt-get install python3 python3-venv"
+        exit 1
+    fi
+    # Debian ships venv without ensurepip unless python3-venv is installed, and then leaves a half-made folder behind.
+    if ! .venv/bin/pip --version >/dev/null 2>&1; then
+        say "creating .venv with $("$python" --version) (about a minute the first time)"
+        rm -rf .venv
+        if ! "$python" -m venv .venv >/dev/null 2>&1; then
+            rm -rf .venv
+            if ! apt_install python3-venv || ! "$python" -m venv .venv; then
+                say "cannot create a virtual environment. Install python3-venv as root (apt-get install python3-venv), then run this again."
+                exit 1
+            fi
+        fi
+    fi
+    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt </dev/null
+    # The build backend is among the pinned packages, so building needs no second download.
+    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . </dev/null
+    echo "$wanted" >.venv/.calza-lock
+}
+
+prepare_mosquitto() {
+    if command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ]; then return 0; fi
+    if ! apt_install mosquitto; then
+        say "Mosquitto is not installed and neither root nor sudo is at hand. The demo will use the built-in amqtt broker;" \
+            "tests that need a real broker will be skipped. To have both: apt-get install mosquitto"
+    fi
+}
+
+prepare_venv
+prepare_mosquitto
