@@ -1,0 +1,1 @@
+"""Everything in one command: real parts as separate processes, no radio, no Docker."""

@@ -1,0 +1,64 @@
+"""The order the demo's patient was given: four days continuously, then ten by day, ending today at midnight.
+
+The regimen is the one STD Pharmaceutical prints for microsclerotherapy; the hours are our proposal, since no source gives
+any (docs/architecture.md, "What is ordered").
+"""
+
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+DAYS = 14
+CONTINUOUS_DAYS = 4
+# 24 h minus up to 60 minutes for hygiene and a look at the skin: our proposal.
+CONTINUOUS_HOURS = 23
+DAYTIME_HOURS = 10
+# RAL class I begins at 18 mmHg at the ankle.
+ANKLE_FLOOR_MMHG = 18
+# Eight of ten daytime days: a proportion of days covered of 0.8, our proposal.
+DAYTIME_DAYS_REQUIRED = 8
+
+
+class Phase(TypedDict):
+    """One stretch of days of an order."""
+
+    days: int
+    mode: str
+    hours: int
+    ankle_floor_mmhg: int
+    removal: str
+    days_required: int
+
+
+class Order(TypedDict):
+    """A prescription as the server's registry reads it."""
+
+    start: str
+    timezone: str
+    phases: list[Phase]
+
+
+def order_ending_now(now: datetime) -> Order:
+    """The fourteen-day order that began exactly fourteen days before `now` (a time with a zone)."""
+    start = (now - timedelta(days=DAYS)).replace(second=0, microsecond=0)
+    return Order(
+        start=start.isoformat(),
+        timezone="UTC",
+        phases=[
+            Phase(
+                days=CONTINUOUS_DAYS,
+                mode="continuous",
+                hours=CONTINUOUS_HOURS,
+                ankle_floor_mmhg=ANKLE_FLOOR_MMHG,
+                removal="hygiene",
+                days_required=CONTINUOUS_DAYS,
+            ),
+            Phase(
+                days=DAYS - CONTINUOUS_DAYS,
+                mode="daytime",
+                hours=DAYTIME_HOURS,
+                ankle_floor_mmhg=ANKLE_FLOOR_MMHG,
+                removal="hygiene",
+                days_required=DAYTIME_DAYS_REQUIRED,
+            ),
+        ],
+    )
