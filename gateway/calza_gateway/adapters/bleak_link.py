@@ -1,0 +1,107 @@
+"""The port's `Link` over a connected bleak client. Must not know which backend it is on, nor what is read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from bleak import BleakClient
+from bleak.exc import BleakGATTProtocolErrorCode
+
+from calza_gateway.adapters.bleak_errors import radio_errors
+from calza_gateway.ports import RadioError, RadioReason
+
+GATT_TIMEOUT_S = 35.0  # a peer has 30 s for an ATT answer (Core Specification, Vol 3, Part F, 3.3.3)
+END_TIMEOUT_S = 0.5  # on BlueZ the news that the link is gone can come after the error of what it interrupted
+WRITE_HEADER_OCTETS = 3
+MINIMUM_MTU = 23
+
+
+class BleakLink:
+    """A connection to one stocking; made by `BleakRadio.connect`. `closed` is the client's disconnect callback."""
+
+    def __init__(self, client: BleakClient, closed: asyncio.Event, rssi: int | None) -> None:
+        self._client = client
+        self._closed = closed
+        self._rssi = rssi
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """The stocking's Bluetooth address."""
+        return self._client.address
+
+    @property
+    def mtu(self) -> int:
+        """The ATT MTU in octets, as far as the stack tells.
+
+        Taken from what may be written without a response: `BleakClient.mtu_size` is always 23 on BlueZ. For
+        information only; what the peer sends is as long as it is.
+        """
+        if self._closed.is_set():
+            return MINIMUM_MTU
+        sizes = [c.max_write_without_response_size for c in self._client.services.characteristics.values()]
+        return max(sizes, default=MINIMUM_MTU - WRITE_HEADER_OCTETS) + WRITE_HEADER_OCTETS
+
+    @property
+    def rssi(self) -> int | None:
+        """Signal strength in dBm when the stocking was last heard before connecting."""
+        return self._rssi
+
+    @property
+    def closed(self) -> asyncio.Event:
+        """Set once the link is gone, after the last value it brought."""
+        return self._closed
+
+    async def read(self, uuid: str) -> bytes:
+        """The characteristic's value. Raises RadioError."""
+        async with self._step():
+            return bytes(await self._client.read_gatt_char(uuid))
+
+    async def write(self, uuid: str, value: bytes) -> None:
+        """Write with response. Raises RadioError."""
+        async with self._step():
+            await self._client.write_gatt_char(uuid, value, response=True)
+
+    async def subscribe(self, uuid: str, on_value: Callable[[bytes], None]) -> None:
+        """Enable notifications or indications; values come in order over all characteristics. Raises RadioError."""
+        async with self._step():
+            await self._client.start_notify(uuid, lambda _characteristic, value: on_value(bytes(value)))
+
+    async def pair(self) -> None:
+        """Pair this link; takes as long as the person who is asked. Raises RadioError, and what the prompt raises."""
+        with radio_errors(self.address, RadioReason.PAIRING_REFUSED):
+            await self._client.pair()
+
+    async def disconnect(self) -> None:
+        """End the link, also when the caller is cancelled meanwhile; harmless when it is gone. Raises RadioError."""
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._end())
+        await asyncio.wait({self._ending})
+        self._ending.result()
+
+    async def _end(self) -> None:
+        if self._closed.is_set():
+            return
+        with radio_errors(self.address, RadioReason.DISCONNECTED):
+            await self._client.disconnect()
+        self._closed.set()
+
+    @asynccontextmanager
+    async def _step(self) -> AsyncIterator[None]:
+        """One step of GATT: a time limit, and whatever fails because the link went says that it went."""
+        if self._closed.is_set():
+            raise RadioError(RadioReason.DISCONNECTED, f"there is no connection to {self.address} any more")
+        try:
+            with radio_errors(self.address, RadioReason.GATT_ERROR):
+                async with asyncio.timeout(GATT_TIMEOUT_S):
+                    yield
+        except RadioError as error:
+            if await self._has_gone(error):
+                raise RadioError(RadioReason.DISCONNECTED, f"the connection to {self.address} was lost") from error
+            raise
+
+    async def _has_gone(self, error: RadioError) -> bool:
+        if error.att_code == BleakGATTProtocolErrorCode.UNLIKELY_ERROR:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), END_TIMEOUT_S)
+        return self._closed.is_set() or not self._client.is_connected

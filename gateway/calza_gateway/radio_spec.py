@@ -1,0 +1,92 @@
+"""Which radio `--radio` means, and opening it: `bluez`, `bluez:hci1`, `sim:tcp://host:port`.
+
+The one place that knows the radio adapters by name; they are imported only when one is opened, so that a gateway on
+BlueZ loads no simulator and a simulated one no D-Bus.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from calza_gateway.ports import Radio
+
+BLUETOOTH_FOLDER = Path("/sys/class/bluetooth")  # where Linux lists the adapters it has a driver for
+ADAPTER_NAME = re.compile(r"hci[0-9]{1,3}")
+FORMS = "bluez, bluez:hci1 or sim:tcp://127.0.0.1:PORT"
+
+
+class RadioSpecError(ValueError):
+    """The radio asked for cannot be meant, or there is none; the sentence says what to give instead."""
+
+    code = "bad_radio"
+
+
+@dataclass(frozen=True, slots=True)
+class BluezRadio:
+    """An adapter of this machine, by BlueZ; None is the first one."""
+
+    adapter: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedRadio:
+    """The HCI port of a simulated radio."""
+
+    host: str
+    port: int
+
+
+RadioSpec = BluezRadio | SimulatedRadio
+
+
+def parse_radio(text: str) -> RadioSpec:
+    """What the text of `--radio` means. Raises RadioSpecError."""
+    kind, _, rest = text.partition(":")
+    if kind == "bluez" and (not rest or ADAPTER_NAME.fullmatch(rest)) and text != "bluez:":
+        return BluezRadio(rest or None)
+    if kind == "sim":
+        return _simulated(text, rest)
+    raise RadioSpecError(f"{text!r} is not a radio: give {FORMS}")
+
+
+def default_radio(folder: Path = BLUETOOTH_FOLDER) -> RadioSpec:
+    """BlueZ where this machine has an adapter. Raises RadioSpecError where it has none."""
+    if folder.is_dir() and any(ADAPTER_NAME.fullmatch(entry.name) for entry in folder.iterdir()):
+        return BluezRadio(None)
+    raise RadioSpecError(
+        "this machine has no Bluetooth adapter: plug one in, or give --radio sim:tcp://127.0.0.1:PORT "
+        "with the port of `calza sim run`"
+    )
+
+
+def open_radio(spec: RadioSpec, state: Path | None) -> Radio:
+    """The radio, to be closed after use. Touches neither the network nor the bus before its first use.
+
+    The bonds of a simulated radio are kept in `state` (BlueZ keeps its own); without it they end with the radio. To
+    be called in the event loop that uses it.
+    """
+    from calza_gateway.adapters.bleak_radio import BleakRadio
+
+    match spec:
+        case BluezRadio(adapter):
+            from calza_gateway.adapters.bleak_backend import BluezBackend
+
+            return BleakRadio(BluezBackend(adapter))
+        case SimulatedRadio(host, port):
+            from calza_gateway.adapters.bumble_backend import BumbleBackend
+
+            return BleakRadio(BumbleBackend(host, port, state, secrets.token_bytes))
+
+
+def _simulated(text: str, rest: str) -> SimulatedRadio:
+    try:
+        parts = urlsplit(rest)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:  # a port that is no number, or brackets that do not close
+        raise RadioSpecError(f"{text!r} is not a radio: {error}; give {FORMS}") from error
+    plain = not (parts.path or parts.query or parts.fragment or parts.username)
+    if parts.scheme != "tcp" or not host or not port or not plain:
+        raise RadioSpecError(f"{text!r} is not a simulated radio: give sim:tcp://HOST:PORT")
+    return SimulatedRadio(host, port)
