@@ -1,12 +1,14 @@
 """The order the demo's patient was given: four days continuously, then ten by day, ending today at midnight.
 
-The regimen is the one STD Pharmaceutical prints for microsclerotherapy; the hours are our proposal, since no source gives
-any (docs/architecture.md, "What is ordered").
+The regimen is the one STD Pharmaceutical prints for microsclerotherapy; the hours are our proposal, since no source
+gives any (docs/architecture.md, "What is ordered").
 """
 
-from datetime import datetime, timedelta
+import math
+from datetime import UTC, datetime
 from typing import TypedDict
 
+MINUTE_S = 60
 DAYS = 14
 CONTINUOUS_DAYS = 4
 # 24 h minus up to 60 minutes for hygiene and a look at the skin: our proposal.
@@ -37,9 +39,9 @@ class Order(TypedDict):
     phases: list[Phase]
 
 
-def order_ending_now(now: datetime) -> Order:
-    """The fourteen-day order that began exactly fourteen days before `now` (a time with a zone)."""
-    start = (now - timedelta(days=DAYS)).replace(second=0, microsecond=0)
+def order_beginning_at(fitted_s: float) -> Order:
+    """The fourteen-day order of a stocking fitted at `fitted_s` (Unix seconds), from the next whole minute on."""
+    start = datetime.fromtimestamp(math.ceil(fitted_s / MINUTE_S) * MINUTE_S, UTC)
     return Order(
         start=start.isoformat(),
         timezone="UTC",

@@ -52,7 +52,7 @@ def manufacture(seed: int, serial: str, side: Side) -> Manufacture:
         serial=serial,
         system_id=draw("system id", SYSTEM_ID_OCTETS),
         key=draw("key", KEY_OCTETS),
-        passkey=int.from_bytes(draw("passkey", 8), "big") % PASSKEYS,
+        passkey=1 + int.from_bytes(draw("passkey", 8), "big") % PASSKEYS,
         side=side,
         label=Label(side, SIZE, STANDARD, CLASS_LABEL, ANKLE_MIN_MMHG, ANKLE_MAX_MMHG),
         calibration=_calibration(draw("calibration", 6)),

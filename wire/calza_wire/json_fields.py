@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from calza_wire.errors import WireError
+from calza_wire.octets import Octets
 
 MESSAGE_OCTETS_MAX: Final = 65_536  # what the broker lets through
 VERSION_KEY: Final = "v"
@@ -25,24 +26,24 @@ class Fields:
         self._where = where
 
     @classmethod
-    def of(cls, octets: bytes, version: int) -> "Fields":
+    def of(cls, octets: Octets, version: int) -> "Fields":
         """The object in a message of exactly this version."""
         if len(octets) > MESSAGE_OCTETS_MAX:
             raise WireError("too_long", f"a message has at most {MESSAGE_OCTETS_MAX} octets")
         try:
-            fields = cls(json.loads(octets))
+            # Decoded here, because json would also take UTF-16; a key given twice would mean two things to two readers.
+            fields = cls(json.loads(bytes(octets).decode("utf-8"), object_pairs_hook=_unique))
         except (ValueError, RecursionError) as error:
-            raise WireError("bad_message", "the message is not JSON") from error
-        if fields._values.get(VERSION_KEY) != version:
+            raise WireError("bad_message", "the message is not JSON in UTF-8 with every key once") from error
+        said = fields._values.get(VERSION_KEY)
+        if type(said) is not int or said != version:
             raise WireError("unsupported_version", f"a message of another version than {version}")
         del fields._values[VERSION_KEY]
         return fields
 
     def text(self, key: str, check: Callable[[str], str] | None = None) -> str:
         """A string; `check` raises ValueError for a bad one."""
-        value = self._take(key)
-        if not isinstance(value, str):
-            raise _bad(self._at(key), "is not a string")
+        value = plain_text(self._take(key), self._at(key))
         try:
             return check(value) if check else value
         except ValueError as error:
@@ -110,8 +111,8 @@ def checked(where: str, build: Callable[..., _T], *values: object) -> _T:
 
 
 def plain_text(value: object, where: str) -> str:
-    """An element of a list that is a string."""
-    if not isinstance(value, str):
+    """A string; half a character (an unpaired surrogate) is none, because nobody could store or print it."""
+    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
         raise _bad(where, "is not a string")
     return value
 
@@ -126,6 +127,22 @@ def whole_pair(value: object, where: str) -> tuple[int, int]:
 def dump(version: int, fields: dict[str, object]) -> bytes:
     """Compact JSON with the version in front."""
     return json.dumps({VERSION_KEY: version, **fields}, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def readable(octets: bytes, decode: Callable[[bytes], object]) -> bytes:
+    """The octets of a message we are about to send; `ValueError` if its own decoder would refuse them."""
+    try:
+        decode(octets)
+    except WireError as error:
+        raise ValueError(f"this message would be refused: {error}") from error
+    return octets
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key is given twice")
+    return members
 
 
 def _bad(where: str, what: str) -> WireError:

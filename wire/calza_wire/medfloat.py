@@ -4,7 +4,7 @@ Never passes through binary floating point: 2.00 stays 2.00. Source: IEEE 11073-
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Self
 
@@ -59,7 +59,10 @@ class MedFloat:
     @classmethod
     def of(cls, number: Decimal | int | str) -> Self:
         """The FLOAT with exactly this value and these decimals; `ValueError` if there is none."""
-        decimal = Decimal(number)
+        try:
+            decimal = Decimal(number)
+        except InvalidOperation as error:
+            raise ValueError(f"{number!r} is no number") from error
         sign, digits, exponent = decimal.as_tuple()
         if not isinstance(exponent, int):
             raise ValueError(f"{number} is not finite; use a special value")  # noqa: TRY004 - the type is right, the value is not

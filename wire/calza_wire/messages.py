@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Final, Literal, Self
 
 from calza_wire.elapsed_time import TimeSource, TimeStamp
-from calza_wire.json_fields import Fields, checked, dump, plain_text, whole_pair
+from calza_wire.json_fields import Fields, checked, dump, plain_text, readable, whole_pair
+from calza_wire.octets import Octets
 from calza_wire.ranges import RecordRange
 from calza_wire.records import RECORD_NUMBER_MAX
 from calza_wire.topics import check_gateway, check_serial
@@ -42,12 +43,12 @@ class Hello:
     stockings: tuple[str, ...]
 
     def encode(self) -> bytes:
-        """Its JSON."""
+        """Its JSON; `ValueError` for what a reader would refuse, longer than 64 KiB included."""
         fields = {"gateway": self.gateway, "software": self.software, "sent_ms": self.sent_ms}
-        return dump(VERSION, {**fields, "stockings": list(self.stockings)})
+        return readable(dump(VERSION, {**fields, "stockings": list(self.stockings)}), self.decode)
 
     @classmethod
-    def decode(cls, octets: bytes) -> Self:
+    def decode(cls, octets: Octets) -> Self:
         """From its JSON; `WireError` otherwise."""
         fields = Fields.of(octets, VERSION)
         hello = cls(
@@ -81,15 +82,15 @@ class Wanted:
     unknown: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
-        """Its JSON."""
+        """Its JSON; `ValueError` for what a reader would refuse, longer than 64 KiB included."""
         logs = [
             {"serial": log.serial, "log_id": log.log_id, "through": log.through, "missing": _pairs(log.missing)}
             for log in self.logs
         ]
-        return dump(VERSION, {"logs": logs, "unknown": list(self.unknown)})
+        return readable(dump(VERSION, {"logs": logs, "unknown": list(self.unknown)}), self.decode)
 
     @classmethod
-    def decode(cls, octets: bytes) -> Self:
+    def decode(cls, octets: Octets) -> Self:
         """From its JSON; `WireError` otherwise."""
         fields = Fields.of(octets, VERSION)
         wanted = cls(fields.items("logs", _wanted_log), fields.items("unknown", _serial))
@@ -121,9 +122,9 @@ class SyncReport:
     fetched: int
 
     def encode(self) -> bytes:
-        """Its JSON."""
+        """Its JSON; `ValueError` for what a reader would refuse, longer than 64 KiB included."""
         stamp = self.device_time
-        return dump(
+        octets = dump(
             VERSION,
             {
                 "serial": self.serial,
@@ -147,9 +148,10 @@ class SyncReport:
                 "fetched": self.fetched,
             },
         )
+        return readable(octets, self.decode)
 
     @classmethod
-    def decode(cls, octets: bytes) -> Self:
+    def decode(cls, octets: Octets) -> Self:
         """From its JSON; `WireError` otherwise."""
         fields = Fields.of(octets, VERSION)
         clock = fields.inner("device_time")
@@ -210,16 +212,16 @@ class Receipt:
     refused: tuple[Refusal, ...] = ()
 
     def encode(self) -> bytes:
-        """Its JSON."""
+        """Its JSON; `ValueError` for what a reader would refuse, longer than 64 KiB included."""
         stored = [{"log_id": log.log_id, "ranges": _pairs(log.ranges)} for log in self.stored]
         refused = [
             {"digest": one.digest, "record": one.record, "reason": one.reason.value, "detail": one.detail}
             for one in self.refused
         ]
-        return dump(VERSION, {"serial": self.serial, "stored": stored, "refused": refused})
+        return readable(dump(VERSION, {"serial": self.serial, "stored": stored, "refused": refused}), self.decode)
 
     @classmethod
-    def decode(cls, octets: bytes) -> Self:
+    def decode(cls, octets: Octets) -> Self:
         """From its JSON; `WireError` otherwise."""
         fields = Fields.of(octets, VERSION)
         receipt = cls(
@@ -237,11 +239,11 @@ class GatewayStatus:
     software: str
 
     def encode(self) -> bytes:
-        """Its JSON."""
-        return dump(VERSION, {"state": self.state, "software": self.software})
+        """Its JSON; `ValueError` for what a reader would refuse, longer than 64 KiB included."""
+        return readable(dump(VERSION, {"state": self.state, "software": self.software}), self.decode)
 
     @classmethod
-    def decode(cls, octets: bytes) -> Self:
+    def decode(cls, octets: Octets) -> Self:
         """From its JSON; `WireError` otherwise."""
         fields = Fields.of(octets, VERSION)
         status = cls(

@@ -132,10 +132,15 @@ def seal(
     record_number: int,
     convention: LengthConvention = LENGTH_CONVENTION,
 ) -> bytes:
-    """The body of a record in the canonical layout, tagged; `ValueError` for a key or id of the wrong length.
+    """The body of a record in the canonical layout, tagged.
 
-    The clock's flags are always written as 0x32: a block is sealed in the timeline it was measured in.
+    `ValueError` for a key or id of the wrong length, a sample that is no whole number, or clock flags other than
+    0x32: a block is sealed in the timeline it was measured in.
     """
+    if block.start.flags != STOCKING_CLOCK_FLAGS:
+        raise ValueError(
+            f"a block is sealed with clock flags {STOCKING_CLOCK_FLAGS:#04x}, not {block.start.flags:#04x}"
+        )
     where = layout(block.minutes, convention)
     body = bytearray(where.template)
     value = block.start.value.to_bytes(where.time_source - where.time_value, BYTE_ORDER)
@@ -146,9 +151,12 @@ def seal(
     body[where.log_id : where.log_id + LOG_ID_OCTETS] = log_id
     words = _words(block.minutes)
     channels = (block.ankle, block.calf, block.thigh, block.ripple, block.skin)
-    for offset, values in zip(where.pressures, channels, strict=True):
-        words.pack_into(body, offset, *values)
-    body[where.flags :] = bytes(block.flags)
+    try:
+        for offset, values in zip(where.pressures, channels, strict=True):
+            words.pack_into(body, offset, *values)
+        body[where.flags :] = bytes(block.flags)
+    except (struct.error, TypeError) as error:
+        raise ValueError("a raw sample is no whole number") from error
     tag = compute_tag(
         bytes(body), where.tag_tlv, key=key, system_id=system_id, log_id=log_id, record_number=record_number
     )
@@ -250,7 +258,5 @@ def _channels(observation: Observation) -> list[tuple[int, ...]]:
             or array.period.decimal != PERIOD_S
         ):
             raise WireError("not_a_minute_block", f"{channel.name} is not a sample array in its unit and scale")
-        size = channel.octets
-        data = array.data
-        columns.append(tuple(int.from_bytes(data[i : i + size], BYTE_ORDER) for i in range(0, len(data), size)))
+        columns.append(array.samples)
     return columns
