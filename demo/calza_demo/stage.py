@@ -99,7 +99,7 @@ async def stage(wishes: Wishes, audience: Audience) -> AsyncIterator[Stage]:
             "gateway",
             *("gateway", "run", "--radio", spec, "--state", str(folders["gateway"]), "--id", GATEWAY, "--json"),
             *("--broker", str(served["mqtt"]), "--once" if wishes.once else "--live"),
-            environment={"CALZA_GATEWAY_BROKER_PASSWORD": password},
+            environment={"CALZA_GATEWAY_PASSWORD": password},
         )
         yield Stage(str(served["http"]), order, gateway, scenarios, wishes.seed, plan.start_s)
 

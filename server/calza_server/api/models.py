@@ -1,0 +1,236 @@
+"""The JSON the API speaks, as pydantic models: what OpenAPI shows and clients may rely on. Knows no store, no route."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from calza_server.domain.detector import DETECTOR_VERSION
+from calza_server.domain.verdict import DayOutcome, Verdict
+
+if TYPE_CHECKING:
+    from calza_server.domain.ledger import Ledger, LedgerRun
+    from calza_server.ports import Leg
+    from calza_server.views import LegReport
+
+
+class Out(BaseModel):
+    """Read-only JSON."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+class LegOut(Out):
+    """A leg this server knows."""
+
+    id: str = Field(examples=["p1-left"])
+    side: Literal["left", "right"]
+    name: str = Field(description="How the registry calls it; for people.", examples=["Left leg"])
+
+    @classmethod
+    def of(cls, leg: Leg) -> LegOut:
+        """The JSON of a leg."""
+        return cls(id=leg.id, side=leg.side, name=leg.name)
+
+
+class LegsOut(Out):
+    """Every leg, in the order of the registry."""
+
+    legs: list[LegOut]
+
+
+class HoursOut(Out):
+    """Worn hours as bounds: at least, at most. They differ by what is unknown."""
+
+    lower: float = Field(examples=[212.5])
+    upper: float = Field(examples=[230.0])
+
+
+class CompletenessOut(Out):
+    """Records that must exist, by their running numbers, and those held."""
+
+    records_expected: int = Field(examples=[336])
+    records_held: int = Field(examples=[336])
+    records_missing: int = Field(examples=[0])
+    minutes_unplaced: int = Field(description="Minutes held whose clock cannot be trusted.", examples=[0])
+
+
+class DayOut(Out):
+    """One calendar day of the order, in the order's time zone. Its five counts of minutes add up to its length."""
+
+    date: date
+    phase: int = Field(description="Index into `phases`.")
+    target_minutes: float = Field(description="As ordered; prorated on the first day.")
+    required_minutes: int = Field(description="After the day's tolerance and what was excused.")
+    worn_minutes: int
+    not_worn_minutes: int
+    unknown_minutes: int
+    excused_minutes: int
+    ahead_minutes: int = Field(description="Minutes that have not happened yet.")
+    outcome: DayOutcome
+    borderline: bool = Field(description="A bound lies within 30 minutes of the requirement.")
+
+
+class PhaseOut(Out):
+    """One phase of the order."""
+
+    first_date: date
+    last_date: date
+    days_met_lower: int
+    days_met_upper: int
+    days_required: int
+    verdict: Verdict
+
+
+class VerdictOut(Out):
+    """Was the ordered wear reached? Bounds say how far missing data could move the answer."""
+
+    leg: LegOut
+    as_of: datetime
+    verdict: Verdict
+    running: bool = Field(description="The order is not over yet.")
+    days_met_lower: int = Field(description="Days that count for certain.", examples=[12])
+    days_met_upper: int = Field(description="Days that count if all that is unknown was worn.", examples=[14])
+    days_required: int = Field(examples=[12])
+    worn_hours: HoursOut
+    borderline: bool
+    completeness: CompletenessOut
+    phases: list[PhaseOut]
+    days: list[DayOut]
+    last_spoke: datetime | None = Field(description="When a gateway last heard a stocking of this leg.")
+    rule_version: str = Field(examples=["calza-rule-1"])
+    detector_version: str = Field(examples=["calza-detector-1"])
+    fingerprint: str = Field(description="SHA-256 over rule version, order and minute states.", examples=["9f2c" * 16])
+
+    @classmethod
+    def of(cls, report: LegReport) -> VerdictOut:
+        """The JSON of a leg's verdict."""
+        verdict, records = report.verdict, report.completeness
+        return cls(
+            leg=LegOut.of(report.leg),
+            as_of=_at_ms(report.as_of_ms),
+            verdict=verdict.verdict,
+            running=verdict.running,
+            days_met_lower=verdict.days_met_lower,
+            days_met_upper=verdict.days_met_upper,
+            days_required=verdict.days_required,
+            worn_hours=HoursOut(lower=round(verdict.worn_hours_lower, 2), upper=round(verdict.worn_hours_upper, 2)),
+            borderline=verdict.borderline,
+            completeness=CompletenessOut(
+                records_expected=records.expected,
+                records_held=records.held,
+                records_missing=records.missing,
+                minutes_unplaced=report.unplaced_minutes,
+            ),
+            phases=[
+                PhaseOut(
+                    first_date=phase.first_date,
+                    last_date=phase.last_date,
+                    days_met_lower=phase.days_met_lower,
+                    days_met_upper=phase.days_met_upper,
+                    days_required=phase.days_required,
+                    verdict=phase.verdict,
+                )
+                for phase in verdict.phases
+            ],
+            days=[
+                DayOut(
+                    date=day.date,
+                    phase=day.phase,
+                    target_minutes=round(day.target_minutes, 2),
+                    required_minutes=day.required_minutes,
+                    worn_minutes=day.worn_minutes,
+                    not_worn_minutes=day.not_worn_minutes,
+                    unknown_minutes=day.unknown_minutes,
+                    excused_minutes=day.excused_minutes,
+                    ahead_minutes=day.ahead_minutes,
+                    outcome=day.outcome,
+                    borderline=day.borderline,
+                )
+                for day in verdict.days
+            ],
+            last_spoke=None if report.last_spoke_ms is None else _at_ms(report.last_spoke_ms),
+            rule_version=verdict.rule_version,
+            detector_version=DETECTOR_VERSION,
+            fingerprint=verdict.fingerprint,
+        )
+
+
+class RunOut(Out):
+    """Consecutive minutes, [from, to), alike in everything below."""
+
+    from_: datetime = Field(alias="from")
+    to: datetime
+    minutes: int
+    state: Literal["worn", "not_worn", "unknown", "excused"]
+    reason: str = Field(examples=["on_leg", "no_pressure", "no_data"])
+    dose: Literal["yes", "no", "uncertain", ""] = Field(description="Ankle pressure reached the ordered floor.")
+    stocking: str | None = Field(description="Serial number of the stocking that recorded it.")
+    log: str | None = Field(description="Log id, hexadecimal.")
+    first_record: int | None
+    last_record: int | None
+
+    @classmethod
+    def of(cls, run: LedgerRun) -> RunOut:
+        """The JSON of a run."""
+        return cls.model_validate(
+            {
+                "from": at_minute(run.start_minute),
+                "to": at_minute(run.end_minute),
+                "minutes": run.end_minute - run.start_minute,
+                "state": run.state.word,
+                "reason": run.reason.word,
+                "dose": run.dose.word,
+                "stocking": run.source.serial if run.source else None,
+                "log": run.source.log_id.hex() if run.source else None,
+                "first_record": run.first_record,
+                "last_record": run.last_record,
+            }
+        )
+
+
+class LedgerOut(Out):
+    """A leg's ledger, run-length encoded: the runs lie end to end over [from, to)."""
+
+    leg: LegOut
+    from_: datetime = Field(alias="from")
+    to: datetime
+    runs: list[RunOut]
+
+    @classmethod
+    def of(cls, leg: Leg, ledger: Ledger) -> LedgerOut:
+        """The JSON of a ledger."""
+        return cls.model_validate(
+            {
+                "leg": LegOut.of(leg),
+                "from": at_minute(ledger.start_minute),
+                "to": at_minute(ledger.end_minute),
+                "runs": [RunOut.of(run) for run in ledger.runs()],
+            }
+        )
+
+
+class HealthOut(Out):
+    """How the ingest side is doing, counted since this server started."""
+
+    status: Literal["ok", "failing"]
+    problem: str = Field(description="A plain sentence, empty when all is well.")
+    broker_connected: bool
+    store_ok: bool
+    stored: int
+    duplicates: int
+    conflicts: int
+    refused: int
+    last_stored: datetime | None
+    gateways_online: int
+
+
+def at_minute(minute: int) -> datetime:
+    """The moment a minute since 1970-01-01T00:00Z begins."""
+    return datetime.fromtimestamp(minute * 60, UTC)
+
+
+def _at_ms(unix_ms: int) -> datetime:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC)

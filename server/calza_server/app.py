@@ -1,0 +1,66 @@
+"""The web application: API, page and their common manners, put together from ports handed in. Starts nothing.
+
+There is no sign-in yet, so the runner binds it to loopback and it answers only requests that name a loopback host;
+whoever publishes it names the host in `hosts` and puts a sign-in before it.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from calza_server.api.health import health_route
+from calza_server.api.legs import leg_routes
+from calza_server.api.problems import Problem, answer, install
+from calza_server.web.headers import LOOPBACK_HOSTS, Guard
+from calza_server.web.pages import page_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.responses import Response
+
+    from calza_server.ports import Clock, Health, LiveSeen, Registry, SeriesStore
+
+DESCRIPTION = """
+Was the prescribed compression stocking worn? Per leg: a verdict with its bounds, and the minutes behind it.
+
+* Read-only. **No sign-in yet**: the server listens on this machine only.
+* Missing data is never "not worn": a verdict is given only where what is missing could not change it.
+* Every error is `application/problem+json` (RFC 9457); rely on its `code`.
+* Times are ISO 8601 in UTC; days are calendar days of the order's time zone.
+"""
+
+
+def create_app(
+    *,
+    store: SeriesStore,
+    registry: Registry,
+    clock: Clock,
+    health: Callable[[], Health],
+    live: Callable[[str], LiveSeen | None] = lambda _serial: None,
+    hosts: frozenset[str] = LOOPBACK_HOSTS,
+) -> FastAPI:
+    """The application. `live` gives the newest live minute of a serial, if any; `hosts` are the names it answers to."""
+    app = FastAPI(
+        title="Calza",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # the stock documentation pages fetch scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    install(app)
+    app.include_router(leg_routes(store, registry, clock))
+    app.include_router(health_route(health))
+    app.include_router(page_routes(store, registry, clock, live), include_in_schema=False)
+    app.add_middleware(Guard, hosts=hosts, refuse=_refuse_host)
+    return app
+
+
+def _refuse_host(path: str) -> Response:
+    detail = "This server does not answer to that host name. Use http://127.0.0.1 or http://localhost with its port."
+    return answer(Problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown_host", "Unknown host name", detail), path)

@@ -1,0 +1,1 @@
+"""The server's pure core: readings in, states and verdicts out. Knows no store, no network, no clock."""

@@ -1,0 +1,42 @@
+"""Nothing is lost and nothing is counted twice, whichever part is killed, however often."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.theatre import Theatre, seed_of_this_run, theatre
+
+DAYS = 28  # about eight seconds a leg over the paced radio: long enough to be hit many times while records travel
+TIMES_EACH = 4
+PARTS = ("gateway", "broker", "server", "radio")
+
+
+async def stage_kills(here: Theatre, chance: random.Random) -> None:
+    """Kill every part `TIMES_EACH` times in an order and at moments drawn by chance."""
+    schedule = [part for part in PARTS for _ in range(TIMES_EACH)]
+    chance.shuffle(schedule)
+    for part in schedule:
+        # The moments themselves are what is under test, so this is a real pause and no event is waited for.
+        await asyncio.sleep(chance.uniform(0.3, 1.6))
+        await here.kill(part)
+
+
+@pytest.mark.slow
+async def test_the_store_equals_the_flash_after_every_part_was_killed_repeatedly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = seed_of_this_run()
+    with capsys.disabled():
+        print(f"\nkill schedule: CALZA_TEST_SEED={seed}")
+    async with theatre(tmp_path, days=DAYS, seed=seed) as here:
+        await here.start("gateway")
+        await stage_kills(here, random.Random(seed))
+        await here.settle()
+        flash, stored = here.in_flash(), here.in_store()
+        assert here.kills == dict.fromkeys(PARTS, TIMES_EACH)
+        assert len(flash) > DAYS * 24, "an hour of each leg is a record, so there are many"
+        assert len(stored) == len(dict(stored)), f"a record is stored twice (seed {seed})"
+        assert dict(stored) == flash, f"the store is not what was in flash (seed {seed})"
+        assert here.refused() == 0, f"a good record was refused (seed {seed})"
