@@ -14,7 +14,7 @@ from typing import Protocol
 
 from calza_demo.answers import LegAnswer, ask_legs
 from calza_demo.prescription import DAYS, Order, order_beginning_at
-from calza_demo.processes import Child, ChildFailed, Children, Event
+from calza_demo.processes import Child, ChildFailed, Children, Event, last_sentence
 from calza_demo.truth import TrueLeg, true_leg
 from calza_sim.state_folder import read_plan
 
@@ -117,7 +117,8 @@ async def fetched(gateway: Child, audience: Audience) -> None:
                 return
             case "error":
                 audience.say(str(event.get("sentence", "the gateway reports an error")))
-    raise ChildFailed("the gateway ended before everything was stored")
+    if await gateway.process.wait() != 0:  # asked for one round, it ends by itself, and well when all is confirmed
+        raise ChildFailed(last_sentence(gateway.log))
 
 
 def _simulator(wishes: Wishes, folder: Path, scenarios: Mapping[str, str]) -> list[str]:

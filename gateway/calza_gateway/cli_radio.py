@@ -5,6 +5,7 @@ Must not know a Bluetooth library. Results go to standard output, everything els
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -23,6 +24,7 @@ from calza_gateway.radio_spec import RadioSpec, RadioSpecError, default_radio, o
 
 T = TypeVar("T")
 FAILED, MISUSED = 1, 2
+ADDRESS = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 PAIR_SCAN_SECONDS = 4.0  # several times the slowest advertising interval of a stocking
 
 SCAN_EXAMPLES = """
@@ -108,7 +110,7 @@ def pair(
         async with _opened(spec, state) as opened:
             known = read_stockings(state)
             with _status("looking for the stocking ..."):
-                found = await find(opened, stocking, await opened.scan(seconds))
+                found = await find(opened, stocking, await _candidates(opened, stocking, seconds))
             prompt = _answer(given) if given is not None else _ask_once(found)
             paired = await enrol(opened, found, prompt)
             write_stockings(state, remember(known, paired))
@@ -119,6 +121,13 @@ def pair(
         _print_json(asdict(paired))
     else:
         _say(f"paired with {paired.serial} ({paired.side.value} leg) at {paired.address}", Console())
+
+
+async def _candidates(radio: Radio, stocking: str, seconds: float) -> list[Sighting]:
+    """What the stocking may be among: an address needs no looking round, connecting to it waits until it is heard."""
+    if ADDRESS.fullmatch(stocking.strip()):
+        return [Sighting(stocking.strip().upper(), None, None)]
+    return await radio.scan(seconds)
 
 
 async def _serial(radio: Radio, sighting: Sighting) -> str | None:

@@ -130,7 +130,9 @@ class Theatre:
     def refused(self) -> int:
         """Rows in the server's quarantine and evidence."""
         with sqlite3.connect(f"file:{self.server / 'series.db'}?mode=ro", uri=True) as store:
-            (count,) = store.execute("SELECT (SELECT count(*) FROM quarantine) + (SELECT count(*) FROM evidence)").fetchone()
+            (count,) = store.execute(
+                "SELECT (SELECT count(*) FROM quarantine) + (SELECT count(*) FROM evidence)"
+            ).fetchone()
             return int(count)
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("calza", "wire/calza_wire", "firmware-sim/calza_sim", "gateway/calza_gateway", "server/calza_server", "demo/calza_demo")
+PACKAGES = (
+    "calza",
+    "wire/calza_wire",
+    "firmware-sim/calza_sim",
+    "gateway/calza_gateway",
+    "server/calza_server",
+    "demo/calza_demo",
+)
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 MODULE_LINES_AT_MOST = 400
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
@@ -42,6 +49,10 @@ def test_every_skip_prints_a_reason() -> None:
         if not name.endswith(".py"):
             continue
         for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"pytest.skip", "pytest.mark.skip", "pytest.mark.skipif"}:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+                "pytest.skip",
+                "pytest.mark.skip",
+                "pytest.mark.skipif",
+            }:
                 words = [a for a in ast.walk(node) if isinstance(a, ast.Constant) and isinstance(a.value, str)]
                 assert words, f"{name}:{node.lineno} skips without saying why"
