@@ -136,10 +136,8 @@ async def _perform(wishes: Wishes, terminal: Terminal, *, as_json: bool) -> None
         out.print(_table(legs, f"Ordered {order_text(running.order)}"))
         if wishes.once:
             return
-        out.print(
-            f"\nPage  {running.server_url}/\nAPI   {running.server_url}/api/v1/legs\nSpec  {running.server_url}/api/v1/openapi.json\n",
-            highlight=False,
-        )
+        url = running.server_url
+        out.print(f"\nPage  {url}/\nAPI   {url}/api/v1/legs\n      {url}/api/v1/openapi.json\n", highlight=False)
         terminal.say("Live minutes follow, one a minute. Ctrl-C ends everything.")
         async for event in running.gateway.events():
             if event.get("event") == "live":

@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -137,8 +138,6 @@ class Theatre:
 
 
 def _run(*words: str) -> str:
-    import subprocess
-
     return subprocess.run([sys.executable, "-m", "calza", *words], check=True, capture_output=True, text=True).stdout
 
 
