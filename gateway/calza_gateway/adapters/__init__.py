@@ -1,0 +1,1 @@
+"""The outside world, one module per library: radio stacks, the MQTT client, the outbox's database."""

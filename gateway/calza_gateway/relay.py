@@ -1,0 +1,296 @@
+"""From the outbox to the server and back: publish, wait for the receipt, empty.
+
+Knows no MQTT library and no database; both are ports. The rules:
+
+* A record leaves the outbox by receipt only. The broker's acknowledgement says nothing about it.
+* At most `WINDOW` records are published and not receipted, so a server that is away does not fill the broker. What got
+  no receipt is published again after `RESEND_MIN_S`, doubling to `RESEND_MAX_S` while none comes at all.
+* A sync report leaves once the broker has acknowledged it. No receipt names reports; every sync brings new ones, the
+  broker keeps an unread one for the server, and a report it dropped for want of a subscriber is published again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from calza_gateway.events import Broker, Drained, Problem, ReceiptCame, Tell
+from calza_gateway.ports import (
+    BrokerAck,
+    BrokerDown,
+    BrokerEvent,
+    BrokerMessage,
+    BrokerRefused,
+    BrokerUp,
+    Clock,
+    MqttLink,
+    Outbox,
+    OutboxError,
+    OutboxRecord,
+)
+from calza_wire.errors import WireError
+from calza_wire.messages import Hello, Receipt, Wanted
+from calza_wire.topics import Kind, parse, up
+
+WINDOW: Final = 400  # records under way: at 20 ms from publish to receipt this still carries 20,000 a second
+REPORTS_AT_ONCE: Final = 50
+RESEND_MIN_S: Final = 10.0
+RESEND_MAX_S: Final = 300.0
+REFUSED_PAUSE_S: Final = 30.0  # a broker that refuses our publishes is not asked again at full speed
+OUTBOX_PAUSE_S: Final = 5.0  # after the outbox failed (disk full): what is lost by waiting is nothing
+QOS_RELIABLE: Final = 1
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    record: OutboxRecord
+    sent_tick_s: float
+
+
+class Relay:
+    """Run `run` for as long as the gateway lives; `poke` it when the outbox has grown."""
+
+    def __init__(
+        self,
+        *,
+        gateway: str,
+        software: str,
+        stockings: Sequence[str],
+        outbox: Outbox,
+        link: MqttLink,
+        clock: Clock,
+        tell: Tell,
+    ) -> None:
+        self._gateway = gateway
+        self._software = software
+        self._stockings = tuple(stockings)
+        self._outbox = outbox
+        self._link = link
+        self._clock = clock
+        self._tell = tell
+        self._inbox: deque[BrokerEvent] = deque()
+        self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._grown = 0  # counts pokes, so that a look at the outbox can tell whether it is out of date
+        self._reports_waiting = True  # whether a look for reports can be worth it
+        self._answers: list[asyncio.Future[Wanted | None]] = []
+        self._up = False
+        self._broker_code: str | None = None
+        self._hello_due = False
+        self._paused_until = 0.0
+        self._resend_s = RESEND_MIN_S
+        self._under_way: dict[int, _UnderWay] = {}
+        self._cursor = 0  # records with a key up to here have been published on this connection
+        self._reports_sent: set[int] = set()
+        self._reports_due = 0.0
+
+    async def run(self) -> None:
+        """Keep the broker connection and move records until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._link.run(self._on_broker_event))
+            group.create_task(self._work())
+
+    def poke(self) -> None:
+        """The outbox has something new."""
+        self._grown += 1
+        self._reports_waiting = True
+        self._empty.clear()
+        self._wake.set()
+
+    def publish_live(self, serial: str, payload: bytes) -> None:
+        """Forward a live minute as it came: at most once, never kept, never counted."""
+        self._link.publish(up(self._gateway, Kind.LIVE, serial), payload, qos=0)
+
+    async def ask_wanted(self, limit_s: float) -> Wanted | None:
+        """What the server lacks, asked anew; None if it cannot be reached or does not answer in time."""
+        if not self._up:
+            return None
+        answer: asyncio.Future[Wanted | None] = asyncio.get_running_loop().create_future()
+        self._answers.append(answer)
+        self._hello_due = True
+        self.poke()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                return await answer
+        return None
+
+    async def drained(self) -> None:
+        """Wait until nothing waits: every record receipted, every report acknowledged."""
+        self.poke()
+        await self._empty.wait()
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    def _on_broker_event(self, event: BrokerEvent) -> None:
+        self._inbox.append(event)
+        self._wake.set()
+
+    async def _work(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience_s()):  # `wait_for` of 3.11 can swallow a cancellation
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self._inbox:
+                    await self._on_event(self._inbox[0])
+                    self._inbox.popleft()
+                if self._up and self._clock.now().tick_s >= self._paused_until:
+                    await self._publish()
+                await self._look_whether_empty()
+            except OutboxError as error:
+                self._tell(Problem(error.code, str(error)))
+                await asyncio.sleep(OUTBOX_PAUSE_S)
+                self._wake.set()
+
+    def _patience_s(self) -> float:
+        """How long nothing needs doing unless something happens."""
+        now = self._clock.now().tick_s
+        dues = [self._paused_until] if self._paused_until > now else []
+        if self._under_way:
+            dues.append(next(iter(self._under_way.values())).sent_tick_s + self._resend_s)
+        if self._reports_sent:
+            dues.append(self._reports_due)
+        return max(0.0, min(dues) - now) if dues and self._up else RESEND_MAX_S
+
+    async def _on_event(self, event: BrokerEvent) -> None:
+        match event:
+            case BrokerUp(protocol):
+                self._up, self._hello_due, self._paused_until = True, True, 0.0
+                self._start_over()
+                self._tell(Broker(True, "up", f"connected to the broker, MQTT {protocol}"))
+            case BrokerDown(code, sentence):
+                news = self._up or code != self._broker_code
+                self._up, self._broker_code = False, code
+                self._answer(None)
+                if news:
+                    self._tell(Broker(False, code, sentence))
+            case BrokerRefused(code, sentence):
+                pausing = self._clock.now().tick_s < self._paused_until
+                self._paused_until = self._clock.now().tick_s + REFUSED_PAUSE_S
+                if not pausing:
+                    self._tell(Problem(code, sentence))
+            case BrokerAck(token, accepted):
+                if accepted:
+                    await self._in_thread(lambda: self._outbox.drop_report(token))
+                    self._reports_sent.discard(token)
+            case BrokerMessage(topic, payload):
+                await self._on_message(topic, payload)
+
+    def _start_over(self) -> None:
+        """Nothing is under way on a new connection."""
+        self._under_way.clear()
+        self._cursor = 0
+        self._reports_sent.clear()
+        self._reports_waiting = True
+
+    async def _on_message(self, topic: str, payload: bytes) -> None:
+        try:
+            kind = parse(topic).kind
+            if kind is Kind.RECEIPT:
+                await self._on_receipt(Receipt.decode(payload))
+            elif kind is Kind.WANTED:
+                await self._on_wanted(Wanted.decode(payload))
+        except WireError as error:
+            self._tell(Problem(error.code, f"the server sent a message that cannot be read: {error}"))
+
+    async def _on_receipt(self, receipt: Receipt) -> None:
+        now = self._clock.now()
+        settled = await self._in_thread(lambda: self._outbox.settle(receipt, now.unix_ms))
+        self._resend_s = RESEND_MIN_S
+        for key in settled.stored | settled.refused:
+            self._under_way.pop(key, None)
+        pending = await self._in_thread(self._outbox.waiting)
+        self._tell(ReceiptCame(receipt.serial, len(settled.stored), len(settled.refused), pending))
+
+    async def _on_wanted(self, wanted: Wanted) -> None:
+        released = 0
+        for serial in {log.serial for log in wanted.logs} - set(wanted.unknown):
+            released += await self._in_thread(partial(self._outbox.release, serial))
+        if released:
+            self._cursor = 0
+            self.poke()
+        for serial in wanted.unknown:
+            sentence = f"the server does not know stocking {serial}: its records are kept here until it does"
+            self._tell(Problem("unknown_stocking", sentence, serial))
+        self._answer(wanted)
+
+    def _answer(self, wanted: Wanted | None) -> None:
+        for answer in self._answers:
+            if not answer.done():
+                answer.set_result(wanted)
+        self._answers.clear()
+
+    # --- publishing ---------------------------------------------------------------------------------------------------
+
+    async def _publish(self) -> None:
+        """Reports first, so that an answer to the hello knows of them; then what is overdue; then what is new."""
+        await self._publish_reports()
+        if self._hello_due:
+            hello = Hello(self._gateway, self._software, self._clock.now().unix_ms, self._stockings)
+            self._hello_due = not self._link.publish(up(self._gateway, Kind.HELLO), hello.encode(), qos=QOS_RELIABLE)
+        self._publish_overdue()
+        room = WINDOW - len(self._under_way)
+        if room > 0:
+            cursor = self._cursor
+            for record in await self._in_thread(lambda: self._outbox.pending(room, cursor)):
+                if record.key not in self._under_way and not self._send(record):
+                    return
+                self._cursor = record.key
+
+    def _send(self, record: OutboxRecord) -> bool:
+        topic = up(self._gateway, Kind.RECORD, record.serial)
+        if not self._link.publish(topic, record.payload, qos=QOS_RELIABLE):
+            return False
+        self._under_way.pop(record.key, None)  # so that the dictionary stays in order of sending
+        self._under_way[record.key] = _UnderWay(record, self._clock.now().tick_s)
+        return True
+
+    def _publish_overdue(self) -> None:
+        latest = self._clock.now().tick_s - self._resend_s
+        overdue = [one.record for one in self._under_way.values() if one.sent_tick_s <= latest]
+        if not overdue:
+            return
+        sentence = (
+            f"no receipt for {len(overdue)} records in {self._resend_s:.0f} s; nothing is lost, sending them again"
+        )
+        self._tell(Problem("no_receipt", sentence))
+        self._resend_s = min(RESEND_MAX_S, self._resend_s * 2)
+        for record in overdue:
+            if not self._send(record):
+                return
+
+    async def _publish_reports(self) -> None:
+        now = self._clock.now().tick_s
+        if self._reports_sent and now >= self._reports_due:
+            self._reports_sent.clear()  # not acknowledged, or nobody was listening: once more
+            self._reports_waiting = True
+        if not self._reports_waiting:
+            return
+        after = max(self._reports_sent, default=0)
+        waiting = await self._in_thread(lambda: self._outbox.reports(REPORTS_AT_ONCE, after))
+        self._reports_waiting = len(waiting) == REPORTS_AT_ONCE
+        for report in waiting:
+            topic = up(self._gateway, Kind.SYNC, report.serial)
+            if not self._link.publish(topic, report.payload, qos=QOS_RELIABLE, token=report.key):
+                return
+            self._reports_sent.add(report.key)
+            self._reports_due = now + RESEND_MIN_S
+
+    async def _look_whether_empty(self) -> None:
+        if self._empty.is_set() or self._under_way:
+            return
+        grown = self._grown
+        empty = await self._in_thread(lambda: not self._outbox.pending(1) and not self._outbox.reports(1))
+        if empty and grown == self._grown:
+            self._empty.set()
+            self._tell(Drained(len(await self._in_thread(self._outbox.refused))))
+
+    async def _in_thread(self, call: Callable[[], _T]) -> _T:
+        """The outbox waits for the disk; the radio must not wait with it."""
+        return await asyncio.to_thread(call)
