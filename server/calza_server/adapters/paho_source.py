@@ -1,0 +1,189 @@
+"""Messages from the broker by paho-mqtt: acknowledged by us alone, and only on the connection they came by.
+
+paho's network thread runs the callbacks here; they hand over and do nothing else, because an exception in one would end
+that thread silently. Packet ids repeat after a reconnect, so every message carries the number of its connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from calza_server.ports import BrokerAddress, Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paho.mqtt.reasoncodes import ReasonCode
+
+TOPICS: Final = (
+    ("calza/v1/up/+/hello", 1),
+    ("calza/v1/up/+/sync/+", 1),
+    ("calza/v1/up/+/record/+", 1),
+    ("calza/v1/up/+/live/+", 0),
+    ("calza/v1/up/+/status", 1),
+)
+KEEPALIVE_S: Final = 60
+SESSION_S: Final = 7 * 86_400  # what gateways say while the server is down for a week is kept by the broker
+RECEIVE_MAXIMUM: Final = 1_000  # unacknowledged at once: two groups, so that the next one gathers while one commits
+# Mosquitto sends more than the Receive Maximum while acknowledgements come in, so this bound is the real one: from here
+# on paho's thread waits, the socket fills, and the broker keeps the rest.
+QUEUE_MAX: Final = 2_000
+ROOM_WAIT_S: Final = 0.02
+OUTGOING_MAX: Final = 10_000  # answers waiting for a connection; what does not fit is asked for again
+BACKOFF_MIN_S: Final = 1
+BACKOFF_MAX_S: Final = 30
+
+_log = logging.getLogger(__name__)
+
+
+class PahoSource:
+    """Keeps `calza_server.ports.MessageSource`. Connects in the background from `start` on, again and again, for ever.
+
+    `client_id` names the session the broker keeps for us; two servers must never share one.
+    """
+
+    def __init__(self, address: BrokerAddress, client_id: str) -> None:
+        self._messages: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        self._acknowledging = threading.Lock()  # guards the pair (connection number, sending an acknowledgement)
+        self._connection = 0
+        self._subscribed = threading.Event()
+        self._closing = False
+        self._client = self._make_client(address, client_id)
+
+    def _make_client(self, address: BrokerAddress, client_id: str) -> Client:
+        version5 = address.protocol == 5
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            # The fallback broker loses what a kept session should keep, so with 3.1.1 nothing is asked of it.
+            clean_session=None if version5 else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if version5 else MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        client.username_pw_set(address.username, address.password)
+        if address.tls:
+            client.tls_set()
+        client.max_queued_messages_set(OUTGOING_MAX)
+        client.max_inflight_messages_set(RECEIVE_MAXIMUM)
+        client.reconnect_delay_set(BACKOFF_MIN_S, BACKOFF_MAX_S)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        if version5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it bare
+            properties.SessionExpiryInterval = SESSION_S
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            client.connect_async(address.host, address.port, KEEPALIVE_S, clean_start=False, properties=properties)
+        else:
+            client.connect_async(address.host, address.port, KEEPALIVE_S)
+        return client
+
+    def start(self) -> None:
+        """Begin connecting; returns at once."""
+        self._client.loop_start()
+
+    def wait_subscribed(self, limit_s: float) -> bool:
+        """Whether messages can arrive, waiting for that at most `limit_s`."""
+        return self._subscribed.wait(limit_s)
+
+    def close(self) -> None:
+        """Say goodbye and end paho's thread; the broker keeps what was not acknowledged."""
+        self._closing = True
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    @property
+    def connected(self) -> bool:
+        """See the port."""
+        return self._subscribed.is_set()
+
+    def take(self, limit: int, linger_s: float, wait_s: float) -> list[Delivery]:
+        """See the port."""
+        try:
+            taken = [self._messages.get(timeout=wait_s)]
+        except queue.Empty:
+            return []
+        until = time.monotonic() + linger_s
+        while len(taken) < limit:
+            try:
+                taken.append(self._messages.get_nowait())
+            except queue.Empty:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                time.sleep(min(left, linger_s / 4))  # in a few steps: waking up for each message costs more than it
+        return taken
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """See the port."""
+        with self._acknowledging:
+            for delivery in deliveries:
+                if isinstance(delivery.handle, tuple):
+                    connection, packet_id = delivery.handle
+                    if connection == self._connection:
+                        self._client.ack(packet_id, 1)
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """See the port."""
+        self._client.publish(topic, payload, qos=1)
+
+    # --- in paho's thread ---------------------------------------------------------------------------------------------
+
+    def _on_connect(
+        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
+    ) -> None:
+        self._next_connection()
+        if reason.is_failure:
+            _log.error("the broker refuses the server: %s", reason)
+            return
+        if client.protocol == MQTTProtocolVersion.MQTTv5:
+            # What is retained is a status as old as its sender; still wanted after our own restart.
+            client.subscribe([(topic, SubscribeOptions(qos=qos)) for topic, qos in TOPICS])
+        else:
+            client.subscribe(list(TOPICS))
+
+    def _on_subscribe(
+        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _more: Properties | None
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            _log.error("the broker does not let the server read what gateways send: check its access rules")
+            return
+        _log.info("connected to the broker")
+        self._subscribed.set()
+
+    def _on_disconnect(
+        self, _client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None
+    ) -> None:
+        self._next_connection()
+        self._subscribed.clear()
+        if not self._closing:
+            _log.warning("the connection to the broker is gone (%s); it is tried again", reason)
+
+    def _next_connection(self) -> None:
+        with self._acknowledging:
+            self._connection += 1
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""  # no topic of ours: ingest puts it aside and acknowledges it like any other it cannot read
+        payload = bytes(message.payload)
+        if message.qos == 0:
+            if self._messages.qsize() < QUEUE_MAX:  # a live minute is worth nothing late
+                self._messages.put(Delivery(topic, payload))
+            return
+        while self._messages.qsize() >= QUEUE_MAX and not self._closing:
+            time.sleep(ROOM_WAIT_S)
+        self._messages.put(Delivery(topic, payload, (self._connection, message.mid)))

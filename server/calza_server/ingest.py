@@ -1,0 +1,225 @@
+"""From the broker into the store: decode, check, commit, receipt, acknowledge, in that order and no other.
+
+Knows only ports. A record is receipted after it is durable, and a message acknowledged after it was receipted, so
+whatever dies in between is sent again and found to be a duplicate. Runs in one thread of its own; `health` and `live`
+may be asked from any.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from calza_server.ingest_checks import IncomingRecord, RefusedRecord, check
+from calza_server.ports import Appended, GatewaySeen, Health, LiveSeen, QuarantinedRecord, StoreError
+from calza_server.receipts import ReceiptBook, wanted
+from calza_wire.errors import WireError
+from calza_wire.live_minute import LiveMinute
+from calza_wire.messages import GatewayStatus, Hello, RefusalReason, SyncReport
+from calza_wire.records import encode_record
+from calza_wire.topics import Direction, Kind, Topic, down, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from calza_server.ports import Clock, Delivery, MessageSource, Registry, SeriesStore, StoredBlock
+
+GROUP_MAX: Final = 500  # one commit for so many: larger groups gain nothing measurable, smaller ones pay more fsyncs
+GROUP_WAIT_S: Final = 0.02  # what a lone record waits for company; a gateway re-sends after seconds, not milliseconds
+IDLE_WAIT_S: Final = 0.5  # how soon the thread notices that it should stop
+RETRY_MIN_S: Final = 0.25
+RETRY_MAX_S: Final = 10.0  # a disk that was freed is noticed within this
+GATEWAYS_MAX: Final = 4_096  # the broker's credentials bound this too; a fault there must not fill the memory
+TOPICS_CACHED: Final = 4_096
+
+_log = logging.getLogger(__name__)
+_parse_topic = lru_cache(TOPICS_CACHED)(parse)  # a gateway uses the same few topics for ever
+
+
+@dataclass(slots=True)
+class _Group:
+    """One lot of messages, sorted by what they ask for."""
+
+    records: list[IncomingRecord] = field(default_factory=list)
+    reports: list[SyncReport] = field(default_factory=list)
+    hellos: dict[str, Hello] = field(default_factory=dict)
+
+
+class Ingest:
+    """Moves messages from `source` into `store`; see `run`."""
+
+    def __init__(self, *, source: MessageSource, store: SeriesStore, registry: Registry, clock: Clock) -> None:
+        self._source = source
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._lock = threading.Lock()  # guards what other threads look at: the three that follow
+        self._health = Health(broker_connected=False, store_ok=True)
+        self._gateways: dict[str, GatewaySeen] = {}
+        self._live: dict[str, LiveSeen] = {}
+        self._waiting: dict[str, tuple[Hello, tuple[str, ...]]] = {}  # gateways, and the stockings not known here
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. What was taken and not committed then is not acknowledged, so it comes again."""
+        while not stop.is_set():
+            self.step(stop)
+
+    def step(self, stop: threading.Event, wait_s: float = IDLE_WAIT_S) -> int:
+        """Take one group through all its steps; returns how many messages that were."""
+        deliveries = self._source.take(GROUP_MAX, GROUP_WAIT_S, wait_s)
+        if not deliveries:
+            self._greet_again()
+            return 0
+        now_ms = self._clock.now_ms()
+        group = self._sort(deliveries, now_ms)
+        retry_s = RETRY_MIN_S
+        while True:
+            try:
+                answers = self._settle(group, now_ms)
+                break
+            except StoreError as error:
+                self._store_failed(error)
+                if stop.wait(retry_s):
+                    return 0
+                retry_s = min(2 * retry_s, RETRY_MAX_S)
+        for topic, payload in answers:
+            self._source.send(topic, payload)
+        self._source.acknowledge(deliveries)
+        return len(deliveries)
+
+    def health(self) -> Health:
+        """How it is doing at this moment."""
+        connected = self._source.connected
+        with self._lock:
+            problem = self._health.problem or ("" if connected else "the broker cannot be reached; it is tried again")
+            gateways = tuple(self._gateways.values())
+            return replace(self._health, broker_connected=connected, problem=problem, gateways=gateways)
+
+    def live(self, serial: str) -> LiveSeen | None:
+        """The newest live minute of a stocking since this process started, if any."""
+        with self._lock:
+            return self._live.get(serial)
+
+    # --- one group ----------------------------------------------------------------------------------------------------
+
+    def _sort(self, deliveries: Sequence[Delivery], now_ms: int) -> _Group:
+        group = _Group()
+        for delivery in deliveries:
+            try:
+                topic = _parse_topic(delivery.topic)
+                if topic.direction is Direction.UP:
+                    self._sort_one(group, topic, delivery.payload, now_ms)
+            except WireError as error:
+                # Neither the topic nor the payload is shown: both may name a stocking, and a stranger wrote them.
+                _log.warning("a message that cannot be read was put aside: %s", error.code)
+        return group
+
+    def _sort_one(self, group: _Group, topic: Topic, payload: bytes, now_ms: int) -> None:
+        if topic.kind is Kind.RECORD and topic.serial is not None:
+            group.records.append(IncomingRecord(topic.gateway, topic.serial, payload, now_ms))
+        elif topic.kind is Kind.SYNC:
+            report = SyncReport.decode(payload)
+            if report.serial != topic.serial:
+                raise WireError("bad_message", "a sync report about another stocking than its topic")
+            group.reports.append(report)
+        elif topic.kind is Kind.HELLO:
+            hello = Hello.decode(payload)
+            if hello.gateway != topic.gateway:
+                raise WireError("bad_message", "a hello in the name of another gateway")
+            group.hellos[topic.gateway] = hello
+            self._heard(GatewaySeen(topic.gateway, "online", hello.software, now_ms))
+        elif topic.kind is Kind.STATUS and payload:  # an empty one only takes the retained status back
+            status = GatewayStatus.decode(payload)
+            self._heard(GatewaySeen(topic.gateway, status.state, status.software, now_ms))
+        elif topic.kind is Kind.LIVE and topic.serial is not None and self._registry.stocking(topic.serial):
+            seen = LiveSeen(topic.serial, topic.gateway, LiveMinute.decode(payload), now_ms)
+            with self._lock:
+                self._live[topic.serial] = seen  # bounded by the registry
+
+    def _settle(self, group: _Group, now_ms: int) -> list[tuple[str, bytes]]:
+        """Make the group durable; returns the answers that may now be sent. Raises StoreError, and may be repeated."""
+        checked = check(group.records, self._registry)
+        blocks = [item for item in checked if not isinstance(item, RefusedRecord)]
+        refused = [item for item in checked if isinstance(item, RefusedRecord)]
+        outcomes = self._store.append(blocks) if blocks else []
+        if refused:
+            self._store.quarantine([_quarantined(record) for record in refused])
+        for report in group.reports:
+            if self._registry.stocking(report.serial) is not None:
+                self._store.add_sync(report, now_ms)
+        book = ReceiptBook()
+        for block, outcome in zip(blocks, outcomes, strict=True):
+            if outcome is Appended.CONFLICT:
+                book.refused(_conflict(block))
+            else:
+                book.stored(block)
+        for record in refused:
+            book.refused(record)
+        self._count(outcomes, len(refused), now_ms)
+        return [*book.messages(), *(self._greet(hello) for hello in group.hellos.values())]
+
+    def _greet(self, hello: Hello) -> tuple[str, bytes]:
+        answer = wanted(hello.stockings, self._registry, self._store)
+        self._waiting.pop(hello.gateway, None)
+        if answer.unknown and len(self._waiting) < GATEWAYS_MAX:
+            self._waiting[hello.gateway] = (hello, answer.unknown)
+        return down(hello.gateway, Kind.WANTED), answer.encode()
+
+    def _greet_again(self) -> None:
+        """Tell gateways that one of the stockings they were told is unknown has been registered meanwhile."""
+        for hello, unknown in list(self._waiting.values()):
+            if any(self._registry.stocking(serial) is not None for serial in unknown):
+                self._source.send(*self._greet(hello))
+
+    # --- what others may look at --------------------------------------------------------------------------------------
+
+    def _heard(self, seen: GatewaySeen) -> None:
+        with self._lock:
+            if seen.gateway in self._gateways or len(self._gateways) < GATEWAYS_MAX:
+                self._gateways[seen.gateway] = seen
+
+    def _count(self, outcomes: Iterable[Appended], refused: int, now_ms: int) -> None:
+        tally = dict.fromkeys(Appended, 0)
+        for outcome in outcomes:
+            tally[outcome] += 1
+        with self._lock:
+            before = self._health
+            self._health = replace(
+                before,
+                store_ok=True,
+                problem="",
+                stored=before.stored + tally[Appended.STORED],
+                duplicates=before.duplicates + tally[Appended.DUPLICATE],
+                conflicts=before.conflicts + tally[Appended.CONFLICT],
+                refused=before.refused + refused,
+                last_stored_ms=now_ms if tally[Appended.STORED] else before.last_stored_ms,
+            )
+
+    def _store_failed(self, error: StoreError) -> None:
+        with self._lock:
+            already = self._health.problem == str(error)
+            self._health = replace(self._health, store_ok=False, problem=str(error))
+        if not already:
+            _log.error("nothing is stored for now (%s): %s", error.code, error)
+
+
+def _quarantined(record: RefusedRecord) -> QuarantinedRecord:
+    came = record.incoming
+    return QuarantinedRecord(
+        gateway=came.gateway,
+        serial=came.serial,
+        payload=came.payload,
+        digest=record.digest,
+        reason=record.reason.value,
+        detail=record.detail,
+        received_ms=came.received_ms,
+    )
+
+
+def _conflict(block: StoredBlock) -> RefusedRecord:
+    came = IncomingRecord(block.gateway, block.serial, encode_record(block.record, block.body), block.received_ms)
+    detail = "another record of this log and number is stored already; both are kept"
+    return RefusedRecord.of(came, block.record, RefusalReason.CONFLICT, detail)

@@ -1,0 +1,72 @@
+"""The answers to gateways: what is durable now, what was refused, what is still wanted. Pure; sends nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from calza_server.ingest_checks import FIRST_RECORD
+from calza_wire.messages import Receipt, Refusal, StoredRanges, Wanted, WantedLog
+from calza_wire.ranges import RangeSet
+from calza_wire.topics import Kind, down
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from calza_server.ingest_checks import RefusedRecord
+    from calza_server.ports import HeldLog, Registry, SeriesStore, StoredBlock
+
+# A message has at most 65,536 octets; a refusal takes at most 300 in a receipt and a range at most 24 anywhere.
+REFUSALS_AT_MOST: Final = 100
+GAPS_AT_MOST: Final = 1_500
+
+
+@dataclass(slots=True)
+class ReceiptBook:
+    """Collects what became of one group of records; one receipt per gateway and stocking comes out."""
+
+    _stored: dict[tuple[str, str], dict[bytes, list[int]]] = field(default_factory=dict)
+    _refused: dict[tuple[str, str], list[Refusal]] = field(default_factory=dict)
+
+    def stored(self, block: StoredBlock) -> None:
+        """The block is durable."""
+        logs = self._stored.setdefault((block.gateway, block.serial), {})
+        logs.setdefault(block.log_id, []).append(block.record)
+
+    def refused(self, record: RefusedRecord) -> None:
+        """The record is in quarantine, or kept as evidence."""
+        refusal = Refusal(record.digest, record.number, record.reason, record.detail)
+        self._refused.setdefault((record.incoming.gateway, record.incoming.serial), []).append(refusal)
+
+    def messages(self) -> Iterator[tuple[str, bytes]]:
+        """Topic and payload of every receipt."""
+        for gateway, serial in dict.fromkeys((*self._stored, *self._refused)):
+            stored = tuple(
+                StoredRanges(log_id.hex(), RangeSet.from_numbers(numbers).ranges)
+                for log_id, numbers in self._stored.get((gateway, serial), {}).items()
+            )
+            refused = self._refused.get((gateway, serial), [])
+            topic = down(gateway, Kind.RECEIPT)
+            yield topic, Receipt(serial, stored, tuple(refused[:REFUSALS_AT_MOST])).encode()
+            for start in range(REFUSALS_AT_MOST, len(refused), REFUSALS_AT_MOST):
+                yield topic, Receipt(serial, refused=tuple(refused[start : start + REFUSALS_AT_MOST])).encode()
+
+
+def wanted(serials: Sequence[str], registry: Registry, store: SeriesStore) -> Wanted:
+    """What a gateway with these stockings is told: per log what is held, and which stockings are not known here."""
+    known = [serial for serial in dict.fromkeys(serials) if registry.stocking(serial) is not None]
+    held = {serial: store.held(serial) for serial in known}
+    gaps = max(1, GAPS_AT_MOST // max(1, sum(len(logs) for logs in held.values())))
+    logs: list[WantedLog] = []
+    for serial, of_stocking in held.items():
+        logs += [_wanted_log(serial, log, gaps) for log in of_stocking] or [WantedLog(serial, None, None)]
+    return Wanted(tuple(logs), tuple(serial for serial in dict.fromkeys(serials) if serial not in held))
+
+
+def _wanted_log(serial: str, log: HeldLog, gaps: int) -> WantedLog:
+    """Held is everything through the last number but the gaps; with too many gaps, only as far as they can be told."""
+    ranges = log.held.ranges[:gaps]
+    last = ranges[-1].last if ranges else None
+    if last is None:
+        return WantedLog(serial, log.log_id.hex(), None)
+    return WantedLog(serial, log.log_id.hex(), last, log.held.missing_between(FIRST_RECORD, last).ranges)
