@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -36,6 +37,17 @@ WORDS: Final = {
     "can_be_met": "can still be met",
     "cannot_be_met": "[red]can no longer be met[/]",
 }
+
+
+class BrokerChoice(StrEnum):
+    """Which broker the server starts."""
+
+    AUTO = "auto"
+    MOSQUITTO = "mosquitto"
+    AMQTT = "amqtt"
+
+
+CAPTION: Final = "Two figures are bounds: what is certain, and what holds if all that is unknown was worn."
 
 app = typer.Typer(
     help="The whole way on this machine: stockings, gateway, broker, server, verdict.",
@@ -93,7 +105,9 @@ def demo(
             help=f"Port of page and API on 127.0.0.1; 0 takes a free one. Default: {HTTP_PORT}, with --once 0."
         ),
     ] = None,
-    broker: Annotated[str, typer.Option(help="auto, mosquitto or amqtt.")] = "auto",
+    broker: Annotated[
+        BrokerChoice, typer.Option(help="Mosquitto, or the broker in Python; auto: Mosquitto where there is one.")
+    ] = BrokerChoice.AUTO,
     unpaced: Annotated[bool, typer.Option("--unpaced", help="Let the radio be faster than a real one.")] = False,
     state: Annotated[
         Path | None,
@@ -110,20 +124,21 @@ def demo(
     try:
         with _folder(state) as folder:
             _check_space(folder)
-            wishes = Wishes(folder, left, right, seed, port, broker, paced=not unpaced, once=once)
+            wishes = Wishes(folder, left, right, seed, port, broker.value, paced=not unpaced, once=once)
             asyncio.run(_perform(wishes, Terminal(console), as_json=as_json))
     except (ChildFailed, NoAnswer, OSError) as error:
         console.print(f"[red]calza demo:[/] {_sentence(error)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         console.print("Ended; nothing was left behind.")
         raise typer.Exit(INTERRUPTED if once else 0) from None
 
 
 async def _perform(wishes: Wishes, terminal: Terminal, *, as_json: bool) -> None:
     task = asyncio.current_task()
-    if task is not None:  # what the system sends when the machine shuts down ends the play as Ctrl-C does
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if task is not None:  # by hand, because a shell starts what runs in the background with Ctrl-C ignored
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with stage(wishes, terminal) as running:
         terminal.say("Fetching fourteen days from each stocking")
         with terminal.watching():
@@ -133,7 +148,7 @@ async def _perform(wishes: Wishes, terminal: Terminal, *, as_json: bool) -> None
             sys.stdout.write(json.dumps({"legs": [_as_json(leg) for leg in legs]}) + "\n")
             return
         out = Console()
-        out.print(_table(legs, f"Ordered {order_text(running.order)}"))
+        out.print(_table(legs, f"Ordered {order_text(running.order)}."))
         if wishes.once:
             return
         url = running.server_url
@@ -164,24 +179,25 @@ def _as_json(leg: Leg) -> dict[str, object]:
 
 
 def _table(legs: Sequence[Leg], title: str) -> Table:
-    table = Table(title=title, caption="Bounds: what is certain, and what would hold if all that is unknown was worn.")
-    for heading in ("Leg", "Verdict", "Days met", "Hours worn", "Records stored", "Truth"):
-        table.add_column(heading)
+    table = Table(title=title, title_justify="left", caption=CAPTION, caption_justify="left", padding=(0, 0, 0, 1))
+    for heading in ("Leg", "Verdict", "Days met", "of", "Hours worn", "Records", "Truth"):
+        table.add_column(heading, no_wrap=True)
     for leg in legs:
         answer = leg.answer
         table.add_row(
             answer.side,
             WORDS.get(answer.verdict, answer.verdict),
-            f"{_bounds(answer.days_met_lower, answer.days_met_upper)} of {answer.days_required} required",
+            _bounds(answer.days_met_lower, answer.days_met_upper),
+            str(answer.days_required),
             _bounds(round(answer.worn_hours, 1), round(answer.worn_hours_upper, 1)),
-            f"{answer.stored} of {answer.expected}" + (f", {answer.missing} missing" if answer.missing else ""),
-            f"{WORDS.get(leg.truth.verdict, leg.truth.verdict)}, {leg.truth.worn_hours:.1f} h",
+            f"{answer.stored}/{answer.expected}" + (f", {answer.missing} missing" if answer.missing else ""),
+            f"{WORDS.get(leg.truth.verdict, leg.truth.verdict)}, {leg.truth.worn_hours:.1f}",
         )
     return table
 
 
 def _bounds(low: float, high: float) -> str:
-    return f"{low}" if low == high else f"{low} to {high}"
+    return f"{low}" if low == high else f"{low} - {high}"
 
 
 def _live(event: object) -> str:

@@ -85,6 +85,7 @@ async def stage(wishes: Wishes, audience: Audience) -> AsyncIterator[Stage]:
         server = await children.start("server", *_server(wishes, folders["server"]))
         radio = await simulator.wait_for("ready", READY_WITHIN_S)
         served = await server.wait_for("ready", READY_WITHIN_S)
+        audience.say(f"Broker: {served['broker']}")
         plan = read_plan(folders["sim"])
         if plan is None:
             raise ChildFailed("the simulator left no plan of its stockings")
@@ -189,5 +190,7 @@ def _whole(value: object) -> int:
 def order_text(order: Order) -> str:
     """The order in a few words."""
     start = datetime.fromisoformat(order["start"]).astimezone(UTC)
-    phases = ", then ".join(f"{phase['days']} days {phase['mode']} {phase['hours']} h" for phase in order["phases"])
-    return f"from {start:%d %B %Y %H:%M} UTC: {phases}"
+    phases = ", then ".join(
+        f"{phase['days']} days {phase['mode']}, {phase['hours']} h each" for phase in order["phases"]
+    )
+    return f"{start:%d %b %Y %H:%M} UTC: {phases}"
