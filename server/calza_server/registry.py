@@ -6,6 +6,7 @@ The file holds the tag keys, so it is readable by its owner alone and no error q
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 REGISTRY_NAME: Final = "registry.json"
 LEG_ID_AT_MOST: Final = 64  # characters; it is part of addresses
+
+_log = logging.getLogger(__name__)
 
 
 class RegistryError(Exception):
@@ -121,6 +124,8 @@ class FileRegistry:
             except FileNotFoundError:
                 return  # nothing registered yet; or it is gone, and then nobody said that the stockings are
             except (OSError, UnicodeDecodeError, RegistryError) as error:
+                if self.problem != str(error):
+                    _log.error("the registry is not taken over: %s", error)
                 self.problem = str(error)
                 return
             self._version, self.problem = version, ""

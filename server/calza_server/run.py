@@ -133,7 +133,7 @@ def _broker(
     parts.callback(broker.stop)
     address = broker.start()
     if address.protocol == 4:
-        _log.warning("Mosquitto was not found: the fallback broker runs instead, which is for trying things out only")
+        _log.warning("the fallback broker runs in place of Mosquitto: for trying things out, not for patients")
         return address, "amqtt"
     return address, "mosquitto"
 

@@ -52,8 +52,7 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     broker = Mosquitto.prepare(tmp_path)
     broker.start()
     yield broker
-    if broker.process is not None:
-        broker.kill()
+    broker.kill()
 
 
 def paho(broker: Mosquitto, scheme: str) -> PahoLink:

@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from amqtt.broker import Broker  # type: ignore[import-untyped]  # amqtt carries no types
-from amqtt.contexts import Action, BrokerConfig, ListenerConfig  # type: ignore[import-untyped]  # the same
-from amqtt.errors import BrokerError as AmqttError  # type: ignore[import-untyped]  # the same
-from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin  # type: ignore[import-untyped]  # the same
+from amqtt.contexts import Action, BrokerConfig, ListenerConfig  # type: ignore[import-untyped]  # amqtt carries no types
+from amqtt.errors import BrokerError as AmqttError  # type: ignore[import-untyped]  # amqtt carries no types
+from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin  # type: ignore[import-untyped]  # amqtt carries no types
 
 from calza_server.credentials import SERVER_USER, CredentialError, Credentials, matches, read_table
 from calza_server.ports import BrokerAddress, BrokerError
 from calza_wire.topics import ROOT
 
 if TYPE_CHECKING:
-    from amqtt.session import Session  # type: ignore[import-untyped]  # the same
+    from amqtt.session import Session  # type: ignore[import-untyped]  # amqtt carries no types
 
 HOST: Final = "127.0.0.1"
 KNOWN_RELEASE: Final = "0.12.1"

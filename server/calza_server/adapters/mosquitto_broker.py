@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Final
 
 from calza_server.credentials import SERVER_USER, CredentialError, Credentials
 from calza_server.ports import BrokerAddress, BrokerError
-from calza_server.private_files import make_private_folder, write_private
+from calza_server.private_files import OWNER_ONLY, make_private_folder, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOST: Final = "127.0.0.1"
+LOG_NAME: Final = "mosquitto.log"  # of this run: it begins anew at every start
 SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian puts it and an ordinary PATH does not look
 START_LIMIT_S: Final = 10.0
 RELEASE_LIMIT_S: Final = 3.0  # how long the port of a predecessor that was killed may still be taken
@@ -55,7 +56,7 @@ set_tcp_nodelay true
 persistence true
 persistence_location {folder}/
 autosave_interval 5
-log_dest file {folder}/mosquitto.log
+log_dest stderr
 log_type error
 log_type warning
 """
@@ -178,10 +179,14 @@ class MosquittoBroker:
         self._wait_for_port()
         command = [str(self._program), "-c", str(self._folder / "mosquitto.conf")]
         tied = [sys.executable, "-I", "-S", str(Path(__file__).with_name("with_parent.py")), str(os.getpid())]
-        # Its own session: Ctrl-C goes to the whole foreground group, and the broker must outlive the last commit.
-        self._child = subprocess.Popen(  # noqa: S603 - our own program and arguments, no shell
-            [*tied, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-        )
+        log = os.open(self._folder / LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, OWNER_ONLY)
+        try:
+            # Its own session: Ctrl-C goes to the whole foreground group, and the broker must outlive the last commit.
+            self._child = subprocess.Popen(  # noqa: S603 - our own program and arguments, no shell
+                [*tied, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        finally:
+            os.close(log)
         self._wait_until(self._answers, START_LIMIT_S, f"the broker did not answer within {START_LIMIT_S:.0f} s")
 
     def _watch(self) -> None:
@@ -217,7 +222,7 @@ class MosquittoBroker:
 
     def _answers(self) -> bool:
         if not self.running:
-            raise BrokerError(f"the broker ended at once; {self._folder / 'mosquitto.log'} says why")
+            raise BrokerError(f"the broker ended at once; {self._folder / LOG_NAME} says why")
         with socket.socket() as probe:
             probe.settimeout(START_LIMIT_S)
             return probe.connect_ex((HOST, self._port)) == 0

@@ -102,6 +102,8 @@ class PahoSource:
         self._closing = True
         self._client.disconnect()
         self._client.loop_stop()
+        if (left := self._client.socket()) is not None:
+            left.close()  # its thread was just connecting again, and ended without closing what it had opened
 
     @property
     def connected(self) -> bool:

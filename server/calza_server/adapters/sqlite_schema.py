@@ -119,7 +119,7 @@ def _make_tables(connection: sqlite3.Connection) -> None:
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+    return int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]) == 0
 
 
 def store_error(error: sqlite3.DatabaseError) -> StoreError:

@@ -1,4 +1,4 @@
-"""Minutes as columns: what the series store hands to the ledger. Knows neither the store nor how records are encoded."""
+"""Minutes as columns: what the series store hands to the ledger. Knows neither the store nor how a record looks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Readings:
         )
 
     def pick(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Readings:
-        """The chosen rows (mask or positions) in the order given; `logs` stays whole so that `log` keeps its meaning."""
+        """The chosen rows (mask or positions), in that order; `logs` stays whole so that `log` keeps its meaning."""
         return Readings(
             device_s=self.device_s[rows],
             synchronised=self.synchronised[rows],
@@ -79,11 +79,11 @@ class Readings:
 
     def pressure_mmhg(self, channel: int) -> npt.NDArray[np.float64]:
         """One of ANKLE, CALF, THIGH, RIPPLE in mmHg."""
-        return self.values[:, channel] * PRESSURE_MMHG_PER_UNIT
+        return self.values[:, channel].astype(np.float64) * PRESSURE_MMHG_PER_UNIT
 
     def skin_c(self) -> npt.NDArray[np.float64]:
         """Skin temperature in degrees Celsius."""
-        return self.values[:, SKIN] * SKIN_C_PER_UNIT + SKIN_OFFSET_C
+        return self.values[:, SKIN].astype(np.float64) * SKIN_C_PER_UNIT + SKIN_OFFSET_C
 
 
 def joined(parts: Sequence[Readings]) -> Readings:
