@@ -156,14 +156,17 @@ async def _run(settings: Settings, tell: Tell, *, live: bool, once: bool) -> str
         GatewayStatus("online", software).encode(),
         GatewayStatus("offline", software).encode(),
     )
-    link = PahoLink(
-        settings.broker,
-        client_id=settings.gateway,
-        subscriptions=[down(settings.gateway, kind) for kind in (Kind.WANTED, Kind.RECEIPT)],
-        presence=presence,
-        jitter=random.random,
-        ca_file=settings.ca_file,
-    )
+    try:
+        link = PahoLink(
+            settings.broker,
+            client_id=settings.gateway,
+            subscriptions=[down(settings.gateway, kind) for kind in (Kind.WANTED, Kind.RECEIPT)],
+            presence=presence,
+            jitter=random.random,
+            ca_file=settings.ca_file,
+        )
+    except OSError as error:
+        return f"the certificate file {settings.ca_file} cannot be used: {error}"
     outbox = SqliteOutbox.open(settings.state / OUTBOX_FILE)
     try:
         radio = open_radio(settings.radio, settings.state)

@@ -41,6 +41,7 @@ RESEND_MIN_S: Final = 10.0
 RESEND_MAX_S: Final = 300.0
 REFUSED_PAUSE_S: Final = 30.0  # a broker that refuses our publishes is not asked again at full speed
 OUTBOX_PAUSE_S: Final = 5.0  # after the outbox failed (disk full): what is lost by waiting is nothing
+DRAINED_AFTER_S: Final = 1.0  # a fetch fills the outbox as fast as it empties; that is not worth telling each time
 QOS_RELIABLE: Final = 1
 
 _T = TypeVar("_T")
@@ -77,6 +78,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._grown = 0  # counts pokes, so that a look at the outbox can tell whether it is out of date
+        self._drained_due: float | None = None  # when to tell that the outbox has stayed empty
         self._reports_waiting = True  # whether a look for reports can be worth it
         self._answers: list[asyncio.Future[Wanted | None]] = []
         self._up = False
@@ -100,6 +102,7 @@ class Relay:
         self._grown += 1
         self._reports_waiting = True
         self._empty.clear()
+        self._drained_due = None
         self._wake.set()
 
     def publish_live(self, serial: str, payload: bytes) -> None:
@@ -123,6 +126,7 @@ class Relay:
         """Wait until nothing waits: every record receipted, every report acknowledged."""
         self.poke()
         await self._empty.wait()
+        await self._tell_drained()
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -151,12 +155,14 @@ class Relay:
     def _patience_s(self) -> float:
         """How long nothing needs doing unless something happens."""
         now = self._clock.now().tick_s
-        dues = [self._paused_until] if self._paused_until > now else []
-        if self._under_way:
+        dues = [self._paused_until] if self._up and self._paused_until > now else []
+        if self._up and self._under_way:
             dues.append(next(iter(self._under_way.values())).sent_tick_s + self._resend_s)
-        if self._reports_sent:
+        if self._up and self._reports_sent:
             dues.append(self._reports_due)
-        return max(0.0, min(dues) - now) if dues and self._up else RESEND_MAX_S
+        if self._drained_due is not None:
+            dues.append(self._drained_due)
+        return max(0.0, min(dues) - now) if dues else RESEND_MAX_S
 
     async def _on_event(self, event: BrokerEvent) -> None:
         match event:
@@ -256,9 +262,7 @@ class Relay:
         overdue = [one.record for one in self._under_way.values() if one.sent_tick_s <= latest]
         if not overdue:
             return
-        sentence = (
-            f"no receipt for {len(overdue)} records in {self._resend_s:.0f} s; nothing is lost, sending them again"
-        )
+        sentence = f"no receipt for {len(overdue)} records in {self._resend_s:g} s; nothing is lost, sending them again"
         self._tell(Problem("no_receipt", sentence))
         self._resend_s = min(RESEND_MAX_S, self._resend_s * 2)
         for record in overdue:
@@ -283,13 +287,20 @@ class Relay:
             self._reports_due = now + RESEND_MIN_S
 
     async def _look_whether_empty(self) -> None:
+        if self._drained_due is not None and self._clock.now().tick_s >= self._drained_due:
+            await self._tell_drained()
         if self._empty.is_set() or self._under_way:
             return
         grown = self._grown
-        empty = await self._in_thread(lambda: not self._outbox.pending(1) and not self._outbox.reports(1))
-        if empty and grown == self._grown:
+        if await self._in_thread(lambda: bool(self._outbox.pending(1) or self._outbox.reports(1))):
+            return
+        if grown == self._grown:
+            self._drained_due = self._clock.now().tick_s + DRAINED_AFTER_S
             self._empty.set()
-            self._tell(Drained(len(await self._in_thread(self._outbox.refused))))
+
+    async def _tell_drained(self) -> None:
+        self._drained_due = None
+        self._tell(Drained(len(await self._in_thread(self._outbox.refused))))
 
     async def _in_thread(self, call: Callable[[], _T]) -> _T:
         """The outbox waits for the disk; the radio must not wait with it."""

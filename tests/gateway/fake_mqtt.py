@@ -12,6 +12,7 @@ class FakeMqttLink:
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes, int]] = []
         self.acknowledge = True
+        self.accepts = True
         self.comes_up = True
         self.ended = False
         self.is_up = False
@@ -48,7 +49,7 @@ class FakeMqttLink:
         self.published.append((topic, payload, qos))
         self._news.set()
         if token is not None and self.acknowledge:
-            self.tell(BrokerAck(token, accepted=True))
+            self.tell(BrokerAck(token, accepted=self.accepts))
         return True
 
     async def until(self, enough: Callable[[], bool]) -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.ports import Moment
 from calza_gateway.session import Session, SessionFacts, stamp_like
-from calza_gateway.steps import AskWanted, Done, Failed, Read, Received, StoreRecord, Subscribe, Tick, Write
+from calza_gateway.steps import AskWanted, Done, Event, Failed, Read, Received, StoreRecord, Subscribe, Tick, Write
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.messages import Receipt, StoredRanges, Wanted, WantedLog
+from calza_wire.racp import Selection
 from calza_wire.ranges import RangeSet, RecordRange
 from calza_wire.records import decode_record
 from calza_wire.uuids import (
@@ -177,7 +178,9 @@ def test_only_what_the_server_lacks_and_the_outbox_does_not_hold_is_fetched() ->
     assert isinstance(talk.session(), Done)
     assert sorted(held(outbox)) == [3, 4, 5, 9, 18, 19]
     one.add_record()
-    assert isinstance(talk.session(), Done)
+    again = talk.session()
+    assert isinstance(again, Done)
+    assert again.expected == 1, "what waits in the outbox is not fetched again although the server lacks it"
     assert sorted(held(outbox)) == [3, 4, 5, 9, 18, 19, 20]
 
 
@@ -262,6 +265,61 @@ def test_a_lost_last_indication_costs_no_record_twice() -> None:
     assert isinstance(done, Done)
     assert done.fetched == 5
     assert sum(isinstance(action, StoreRecord) for action in talk.actions) == 5
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_stocking_that_stalls_is_aborted_and_asked_again(seed: int) -> None:
+    one = stocking(50, seed)
+    one.faults = Faults(stall=0.5)
+    outbox = MemoryOutbox()
+    assert isinstance(Talk(one, outbox).session(), Done)
+    assert held(outbox) == one.made
+
+
+class Forgetful(ScriptedStocking):
+    """Leaves the second half of its first report out, and counts only what it sent."""
+
+    reports = 0
+
+    def _report(self, selection: Selection) -> None:
+        self.reports += 1
+        whole = self.flash
+        if self.reports == 1:
+            self.flash = {number: body for number, body in whole.items() if number < len(whole) // 2}
+        super()._report(selection)
+        self.flash = whole
+
+
+def test_a_record_the_log_still_claims_is_asked_for_again_before_it_is_given_up() -> None:
+    one = Forgetful(Random(3))
+    for _ in range(20):
+        one.add_record()
+    outbox = MemoryOutbox()
+    done = Talk(one, outbox).session()
+    assert isinstance(done, Done)
+    assert (done.fetched, done.absent) == (20, 0)
+    assert held(outbox) == one.made
+
+
+class Babbling(ScriptedStocking):
+    """Puts segments that are none, and a record without a body, between its own."""
+
+    def transmit(self) -> list[Event]:
+        arriving = super().transmit()
+        if self._reporting and self.random.random() < 0.1:
+            rubbish = self.random.choice([b"", b"\x03", b"\x03\x01\x00\x00\x00", b"\x00rest of nothing"])
+            arriving.append(Received(STORED_OBSERVATIONS, rubbish))
+        return arriving
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rubbish_among_the_segments_spoils_only_what_it_interrupts(seed: int) -> None:
+    one = Babbling(Random(seed))
+    for _ in range(60):
+        one.add_record()
+    outbox = MemoryOutbox()
+    assert isinstance(Talk(one, outbox).session(), Done)
+    assert held(outbox) == one.made
 
 
 CHANCE = st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.5])

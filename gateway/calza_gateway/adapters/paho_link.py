@@ -36,7 +36,6 @@ BAD_LOGIN: Final = frozenset({0x86, NOT_AUTHORISED})  # bad user name or passwor
 MUTE: Final = frozenset({"no_answer", "disconnected"})  # what a broker without version 5 does to our first CONNECT
 
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,10 @@ class _BrokerError(Exception):
 
 
 class PahoLink:
-    """See `calza_gateway.ports.MqttLink`. `jitter` draws from 0..1 and keeps gateways from coming back in step."""
+    """See `calza_gateway.ports.MqttLink`. `jitter` draws from 0..1 and keeps gateways from coming back in step.
+
+    Raises `OSError` when `ca_file` (PEM; None: the system's authorities) cannot be used.
+    """
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class PahoLink:
         self._subscriptions = tuple(subscriptions)
         self._presence = presence
         self._jitter = jitter
-        self._ca_file = ca_file
+        self._tls = ssl.create_default_context(cafile=ca_file) if spec.tls else None
         self._in_flight = IN_FLIGHT
         self._connection: _Connection | None = None
 
@@ -98,6 +100,8 @@ class PahoLink:
                 if self._spec.protocol is Protocol.AUTO:
                     mute = not came_up and error.code in MUTE and version is MQTTProtocolVersion.MQTTv5
                     version = MQTTProtocolVersion.MQTTv311 if mute else MQTTProtocolVersion.MQTTv5
+                    if mute:
+                        continue
                 on_event(BrokerDown(error.code, str(error)))
             finally:
                 self._connection = None
@@ -118,13 +122,15 @@ class PahoLink:
             reconnect_on_failure=False,
         )
         client.suppress_exceptions = True  # paho then logs what a callback raises instead of ending its thread
-        client.enable_logger(_log)
+        log = logging.getLogger(f"{__name__}.paho")
+        log.addFilter(_worth_telling)
+        client.enable_logger(log)
         client.connect_timeout = TCP_LIMIT_S
         client.max_inflight_messages_set(self._in_flight)
         if self._spec.username is not None:
             client.username_pw_set(self._spec.username, self._spec.password)
-        if self._spec.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=self._ca_file))
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
         client.will_set(self._presence.topic, self._presence.offline, qos=1, retain=True)
         return client
 
@@ -255,6 +261,11 @@ class _Connection:
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         event = BrokerMessage(message.topic, bytes(message.payload))
         self._loop.call_soon_threadsafe(self._on_event, event)
+
+
+def _worth_telling(entry: logging.LogRecord) -> bool:
+    """Whenever we disconnect, paho finds its own socket closed and calls that an error."""
+    return not str(entry.msg).startswith("Client is not connected")
 
 
 def _refusal(code: int) -> BrokerRefused:

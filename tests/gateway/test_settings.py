@@ -1,0 +1,108 @@
+"""Settings from flags and environment, and what a broker spec means."""
+
+from pathlib import Path
+
+import pytest
+
+from calza_gateway.broker_spec import BrokerSpecError, Protocol, parse_broker
+from calza_gateway.radio_spec import SimulatedRadio
+from calza_gateway.settings import PREFIX, SETTINGS, SettingsError, resolve
+
+GOOD = {"id": "home", "radio": "sim:tcp://127.0.0.1:7800"}
+
+
+def test_a_flag_goes_before_its_variable_and_that_before_the_default() -> None:
+    settings = resolve(GOOD, {"CALZA_GATEWAY_INTERVAL": "5", "CALZA_GATEWAY_ID": "away", "PATH": "/bin"})
+    assert (settings.gateway, settings.interval_s, settings.timeout_s) == ("home", 5.0, 300.0)
+    assert settings.state == Path(SETTINGS["state"] or "")
+    assert settings.radio == SimulatedRadio("127.0.0.1", 7800)
+    assert (settings.broker.host, settings.broker.port, settings.broker.tls) == ("127.0.0.1", 1883, False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "words"),
+    [
+        ({}, {}, "--id"),
+        (GOOD, {"CALZA_GATEWAY_INTREVAL": "5"}, "CALZA_GATEWAY_INTREVAL"),
+        ({**GOOD, "id": "Home!"}, {}, "Home!"),
+        ({**GOOD, "interval": "soon"}, {}, "interval"),
+        ({**GOOD, "interval": "0"}, {}, "interval"),
+        ({**GOOD, "interval": "nan"}, {}, "interval"),
+        ({**GOOD, "timeout": "1e9"}, {}, "timeout"),
+        ({**GOOD, "radio": "wifi"}, {}, "wifi"),
+        ({**GOOD, "broker": "http://x"}, {}, "http://x"),
+        ({**GOOD, "ca_file": "/nowhere/ca.pem"}, {}, "/nowhere/ca.pem"),
+        ({**GOOD, "password_file": "/nowhere/secret"}, {}, "/nowhere/secret"),
+    ],
+)
+def test_what_cannot_be_meant_is_named(flags: dict[str, str], environment: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        resolve(flags, environment)
+    assert words in str(caught.value)
+
+
+def test_every_setting_has_a_variable() -> None:
+    known = {PREFIX + name.upper() for name in SETTINGS} - {"CALZA_GATEWAY_PASSWORD_FILE", "CALZA_GATEWAY_CA_FILE"}
+    values = {
+        "CALZA_GATEWAY_ID": "a",
+        "CALZA_GATEWAY_RADIO": "bluez",
+        "CALZA_GATEWAY_BROKER": "mqtt://b",
+        "CALZA_GATEWAY_PASSWORD": "c",
+        "CALZA_GATEWAY_STATE": "d",
+        "CALZA_GATEWAY_INTERVAL": "5",
+        "CALZA_GATEWAY_TIMEOUT": "6",
+    }
+    assert values.keys() == known
+    settings = resolve({}, values)
+    assert (settings.gateway, settings.broker.host, settings.broker.password) == ("a", "b", "c")
+    assert (settings.state, settings.interval_s, settings.timeout_s) == (Path("d"), 5.0, 6.0)
+
+
+def test_a_password_from_a_file_goes_before_all_others(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from-file\n")
+    flags = {**GOOD, "password_file": str(file), "broker": "mqtt://u:from-url@h"}
+    assert resolve(flags, {"CALZA_GATEWAY_PASSWORD": "from-env"}).broker.password == "from-file"
+    del flags["password_file"]
+    assert resolve(flags, {"CALZA_GATEWAY_PASSWORD": "from-env"}).broker.password == "from-env"
+    assert resolve(flags, {}).broker.password == "from-url"
+
+
+def test_no_printed_form_shows_the_password() -> None:
+    settings = resolve({**GOOD, "broker": "mqtt://home:hush-hush@h"}, {})
+    assert "hush-hush" not in repr(settings) + repr(settings.broker) + settings.broker.place
+    with pytest.raises(BrokerSpecError) as caught:
+        parse_broker("ftp://home:hush-hush@h", "home")
+    assert "hush-hush" not in str(caught.value)
+    with pytest.raises(BrokerSpecError) as caught:
+        parse_broker("mqtt://home:hush-hush@h:port", "home")
+    assert "hush-hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "tls", "protocol"),
+    [
+        ("mqtt://h", "h", 1883, False, Protocol.AUTO),
+        ("mqtts://h", "h", 8883, True, Protocol.AUTO),
+        ("mqtt://h:99/", "h", 99, False, Protocol.AUTO),
+        ("mqtt311://h", "h", 1883, False, Protocol.V311),
+        ("mqtts311://h:7", "h", 7, True, Protocol.V311),
+        ("mqtt://[::1]:5", "::1", 5, False, Protocol.AUTO),
+    ],
+)
+def test_broker_specs(text: str, host: str, port: int, tls: bool, protocol: Protocol) -> None:
+    spec = parse_broker(text, "home")
+    assert (spec.host, spec.port, spec.tls, spec.protocol, spec.username) == (host, port, tls, protocol, None)
+
+
+def test_credentials_may_hold_any_character_and_the_id_is_the_default_user() -> None:
+    spec = parse_broker("mqtt://ward%2F3:p%40ss%3Aword@h", "home")
+    assert (spec.username, spec.password) == ("ward/3", "p@ss:word")
+    assert parse_broker("mqtt://h", "home", "secret").username == "home"
+    assert parse_broker("mqtt://ward@h", "home", "secret").username == "ward"
+
+
+@pytest.mark.parametrize("text", ["", "h", "mqtt://", "mqtt://h/topic", "mqtt://h?x=1", "mqtt://h:99999", "ws://h"])
+def test_what_is_no_broker(text: str) -> None:
+    with pytest.raises(BrokerSpecError):
+        parse_broker(text, "home")
