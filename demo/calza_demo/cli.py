@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,11 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from calza_demo.answers import NoAnswer
-from calza_demo.processes import ChildFailed
+from calza_demo.processes import ChildFailed, Event
 from calza_demo.stage import Leg, Wishes, fetched, order_text, stage
 
 HTTP_PORT: Final = 8080
-LIVE_EVERY_S: Final = 60.0
 INTERRUPTED: Final = 130  # what a shell reports for Ctrl-C
 SPACE_NEEDED_OCTETS: Final = (
     64 * 1024 * 1024
@@ -200,8 +200,9 @@ def _bounds(low: float, high: float) -> str:
     return f"{low}" if low == high else f"{low} - {high}"
 
 
-def _live(event: object) -> str:
-    return json.dumps(event)
+def _live(event: Event) -> str:
+    sites = ", ".join(f"{site} {event[f'{site}_mmhg']:.0f}" for site in ("ankle", "calf", "thigh"))
+    return f"{datetime.now().astimezone():%H:%M}  {event['serial']}  {sites} mmHg, skin {event['skin_c']:.1f} degC"
 
 
 @contextmanager

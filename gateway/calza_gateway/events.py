@@ -77,5 +77,18 @@ class Problem:
     serial: str | None = None
 
 
-GatewayEvent: TypeAlias = Connected | SyncBegan | Progress | SyncEnded | Broker | ReceiptCame | Drained | Problem
+@dataclass(frozen=True, slots=True)
+class LiveMinuteCame:
+    """A live minute, for a fitting screen; it was forwarded, is kept nowhere and never counted."""
+
+    serial: str
+    ankle_mmhg: float
+    calf_mmhg: float
+    thigh_mmhg: float
+    skin_c: float
+
+
+GatewayEvent: TypeAlias = (
+    Connected | SyncBegan | Progress | SyncEnded | Broker | ReceiptCame | Drained | LiveMinuteCame | Problem
+)
 Tell: TypeAlias = Callable[[GatewayEvent], None]

@@ -20,6 +20,7 @@ EVENT_NAMES: Final[dict[type[GatewayEvent], str]] = {
     events.Broker: "broker",
     events.ReceiptCame: "receipt",
     events.Drained: "drained",
+    events.LiveMinuteCame: "live",
     events.Problem: "error",
 }
 
@@ -46,8 +47,16 @@ def sentence(event: GatewayEvent) -> str | None:
             return "nothing waits for the server" + (f"; {refused} refused records are kept" if refused else "")
         case events.Problem(_, text, serial):
             return f"{serial}: {text}" if serial else text
-        case events.Progress():
+        case events.Progress() | events.LiveMinuteCame():  # readings do not belong in a log
             return None
+
+
+def live_words(event: events.LiveMinuteCame) -> str:
+    """A live minute for the person who fits a stocking."""
+    return (
+        f"{event.serial}: ankle {event.ankle_mmhg:.0f}, calf {event.calf_mmhg:.0f}, thigh {event.thigh_mmhg:.0f} mmHg,"
+        f" skin {event.skin_c:.1f} degC"
+    )
 
 
 def as_json(event: GatewayEvent) -> str:
@@ -99,5 +108,7 @@ class Bars:
             case events.Progress(serial, fetched, _):
                 if serial in self._bars:
                     self._progress.update(self._bars[serial], completed=fetched)
+            case events.LiveMinuteCame():
+                self._progress.console.print(live_words(event), markup=False, highlight=False)
             case events.Problem() | events.Broker() | events.SyncEnded():
                 self._progress.console.print(sentence(event), markup=False, highlight=False)

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from calza_gateway.bonds import PairedStocking
-from calza_gateway.events import Connected, Problem, SyncEnded, Tell
+from calza_gateway.events import Connected, LiveMinuteCame, Problem, SyncEnded, Tell
 from calza_gateway.ports import Clock, Contact, Link, Outbox, OutboxError, Radio, RadioError, RadioReason
 from calza_gateway.runner import Runner
 from calza_gateway.session import SessionFacts
 from calza_gateway.steps import Done, Failed
 from calza_gateway.switchboard import Switchboard
 from calza_wire.errors import WireError
+from calza_wire.live_minute import LiveMinute
 from calza_wire.segments import Reassembler
 from calza_wire.uuids import GHS_CONTROL_POINT, LIVE_OBSERVATIONS
 
@@ -148,6 +149,7 @@ class Visitor:
                 payload = stream.feed(pdu)
                 if payload is not None and self.live is not None:
                     self.live(stocking.serial, payload)
+                    self._show(stocking.serial, LiveMinute.decode(payload))
 
         await link.subscribe(GHS_CONTROL_POINT, _ignore)
         await link.subscribe(LIVE_OBSERVATIONS, on_value)
@@ -157,6 +159,17 @@ class Visitor:
                 await link.closed.wait()
             raise RadioError(RadioReason.DISCONNECTED, "the connection was lost")
         await link.write(GHS_CONTROL_POINT, STOP_LIVE)
+
+    def _show(self, serial: str, minute: LiveMinute) -> None:
+        self.tell(
+            LiveMinuteCame(
+                serial,
+                ankle_mmhg=float(minute.ankle_mmhg),
+                calf_mmhg=float(minute.calf_mmhg),
+                thigh_mmhg=float(minute.thigh_mmhg),
+                skin_c=float(minute.skin_c),
+            )
+        )
 
     async def _note(self, serial: str, outcome: str) -> None:
         """For `status`. A disk too full even for this has been reported where it mattered."""

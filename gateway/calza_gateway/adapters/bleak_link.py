@@ -103,5 +103,6 @@ class BleakLink:
     async def _has_gone(self, error: RadioError) -> bool:
         if error.att_code == BleakGATTProtocolErrorCode.UNLIKELY_ERROR:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), END_TIMEOUT_S)
+                async with asyncio.timeout(END_TIMEOUT_S):  # wait_for can swallow a cancellation on Python 3.11
+                    await self._closed.wait()
         return self._closed.is_set() or not self._client.is_connected

@@ -133,7 +133,8 @@ class OpenController:
         )
         try:
             await self.device.send_async_command(command)
-            await asyncio.wait_for(gone.wait(), DISCONNECT_TIMEOUT_S)
+            async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
+                await gone.wait()
         except (BaseBumbleError, TimeoutError) as error:
             # The peer was faster, or the controller does not answer: in both cases this link is over for us.
             log.info("ending the link to %s: %s", connection.peer_address, type(error).__name__)
