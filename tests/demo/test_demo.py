@@ -158,8 +158,11 @@ def test_a_folder_in_use_is_not_overwritten(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
-@pytest.mark.parametrize("moment", ["simulator", "gateway"])
+@pytest.mark.parametrize(
+    ("sign", "moment"),
+    [(signal.SIGTERM, "simulator"), (signal.SIGINT, "gateway"), (signal.SIGKILL, "gateway")],
+    ids=["terminated-at-the-start", "Ctrl-C-while-fetching", "killed-while-fetching"],
+)
 def test_ending_it_leaves_no_process_and_no_lock(tmp_path: Path, sign: signal.Signals, moment: str) -> None:
     folder = tmp_path / "demo"
     demo = subprocess.Popen(
