@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from calza_server.adapters.amqtt_broker import AmqttBroker
@@ -150,11 +151,9 @@ def test_a_taken_port_is_a_plain_sentence(site: Site, monkeypatch: pytest.Monkey
 
 
 def test_it_listens_on_this_machine_alone_and_leaves_the_port_free(site: Site) -> None:
-    import psutil  # type: ignore[import-untyped]  # it carries no types
-
     with site.running():
-        listening = [c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == site.port and not c.raddr]
-        assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+        found = psutil.net_connections("tcp")
+        assert {c.laddr.ip for c in found if c.laddr and c.laddr.port == site.port and not c.raddr} == {"127.0.0.1"}
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", site.port))

@@ -126,6 +126,29 @@ def test_other_octets_under_the_same_number_are_evidence_and_change_nothing(stor
     assert store.count("CALZA-0001") == 1
 
 
+def test_the_same_block_twice_in_one_group_is_stored_once(store: SeriesStore) -> None:
+    once = stored(1)
+    assert store.append([once, once, stored(2), once]) == [
+        Appended.STORED,
+        Appended.DUPLICATE,
+        Appended.STORED,
+        Appended.DUPLICATE,
+    ]
+    assert len(store.read("CALZA-0001", *EVERYTHING)) == 120
+
+
+def test_a_large_group_is_one_commit_of_many_outcomes(store: SeriesStore) -> None:
+    """More rows than any store puts into one statement, with every outcome among them."""
+    blocks = [stored(n, minutes=block(n, minutes=1)) for n in range(1, 251)]
+    store.append(blocks[100:150])
+    other = stored(120, minutes=block(120, minutes=1, seed=1))
+    outcomes = store.append([*blocks, blocks[0], other])
+    assert outcomes[:100] == outcomes[150:250] == [Appended.STORED] * 100
+    assert outcomes[100:150] == [Appended.DUPLICATE] * 50
+    assert outcomes[250:] == [Appended.DUPLICATE, Appended.CONFLICT]
+    assert store.held("CALZA-0001")[0].held == RangeSet.from_numbers(range(1, 251))
+
+
 def test_two_stockings_with_the_same_log_and_numbers_do_not_meet(store: SeriesStore) -> None:
     other = garment("CALZA-0002")
     assert store.append([stored(1), stored(1, of=other)]) == [Appended.STORED, Appended.STORED]

@@ -73,6 +73,8 @@ class GatewayDouble:
         self._client.loop_stop()
         if (left := self._client.socket()) is not None:
             left.close()
+        for callback in ("on_connect", "on_disconnect", "on_subscribe", "on_publish", "on_message"):
+            setattr(self._client, callback, None)  # out of the cycle, so that it closes its sockets when dropped
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
         """Hand it to the broker; the packet id."""

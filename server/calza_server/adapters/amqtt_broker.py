@@ -11,6 +11,8 @@ import asyncio
 import logging
 import socket
 import threading
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,7 +39,28 @@ _log = logging.getLogger(__name__)
 
 
 class SafeBroker(Broker):  # type: ignore[misc]  # a base class without types
-    """amqtt sends who connects every retained message that matches *anybody's* subscription; this one does not."""
+    """amqtt without two of its faults.
+
+    It sends who connects every retained message that matches *anybody's* subscription; this one does not. It leaves
+    connections open that it refused, or that were open at its end; this one closes them when it stops.
+    """
+
+    def __init__(self, config: BrokerConfig) -> None:
+        super().__init__(config)
+        self._writers: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        self._writers.add(writer)
+        await super().stream_connected(reader, writer, listener_name)
+
+    async def shutdown(self) -> None:
+        await super().shutdown()
+        for writer in list(self._writers):
+            writer.close()
+            with suppress(OSError):  # whoever was at the other end has gone already
+                await writer.wait_closed()
 
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session

@@ -104,6 +104,9 @@ class PahoSource:
         self._client.loop_stop()
         if (left := self._client.socket()) is not None:
             left.close()  # its thread was just connecting again, and ended without closing what it had opened
+        # Without us in its callbacks the client is no part of a cycle: it closes its inner sockets when we are dropped.
+        for callback in ("on_connect", "on_subscribe", "on_disconnect", "on_message"):
+            setattr(self._client, callback, None)
 
     @property
     def connected(self) -> bool:

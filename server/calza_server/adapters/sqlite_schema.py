@@ -27,7 +27,7 @@ WAL_PAGES: Final = 512  # 8 MiB: a checkpoint every ten thousand records or so, 
 
 # Rows are appended in the order they arrive, so pages fill to the brim. The index finds a record (log, record) and, as
 # it carries the start second too, the records of a time span without touching a row. That (log, record) is unique is
-# kept by the insert statement, because a unique index over all three columns would let a second start pass.
+# kept by append inside its transaction, because a unique index over all three columns would let a second start pass.
 SCHEMA: Final = """
 CREATE TABLE log (
     key INTEGER PRIMARY KEY, serial TEXT NOT NULL, log_id BLOB NOT NULL, UNIQUE (serial, log_id)
