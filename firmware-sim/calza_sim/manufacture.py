@@ -6,11 +6,11 @@ for simulated stockings alone. This module does not know what the stocking does 
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calza_sim.private_files import write_private
 from calza_wire.medfloat import MedFloat
 from calza_wire.minute_block import KEY_OCTETS, SYSTEM_ID_OCTETS, Side
 from calza_wire.stocking_service import Calibration, Label, SiteCalibration
@@ -90,11 +90,4 @@ def fleet_json(stockings: Iterable[Manufacture]) -> str:
 
 def write_fleet(path: Path, stockings: Iterable[Manufacture]) -> None:
     """Write `fleet_json` so that the file appears whole, with mode 0600, or not at all. Raises OSError."""
-    text = fleet_json(stockings)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)  # mode applies to a new file only, and a left-over may be readable by others
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_private(path, fleet_json(stockings))

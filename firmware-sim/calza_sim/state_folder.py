@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from calza_sim.private_files import write_private
 from calza_wire.minute_block import Side
 
 PLAN_VERSION = 1
@@ -116,14 +117,3 @@ def read_plan(folder: Path) -> FleetPlan | None:
 def flash_file(folder: Path, serial: str) -> Path:
     """Where the flash of a stocking is kept in a state folder."""
     return folder / f"{serial}.flash"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600 that appears whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)  # a left-over could be readable by others, and its mode would stay
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

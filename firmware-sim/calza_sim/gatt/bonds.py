@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bumble.keys import KeyStore, PairingKeys
 
-from calza_sim.state_folder import write_private
+from calza_sim.private_files import write_private
 
 IRK_OCTETS = 16
 
