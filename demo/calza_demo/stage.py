@@ -20,6 +20,10 @@ from calza_sim.state_folder import read_plan
 
 GATEWAY = "demo"
 READY_WITHIN_S = 60.0  # a cold disk on a small machine; a warm one needs two seconds
+BROKERS = {
+    "mosquitto": "Broker: Mosquitto",
+    "amqtt": "Broker: amqtt, in place of Mosquitto, which is not installed or not wanted: good for trying out only",
+}
 CAST = (("CALZA-LEFT", "left"), ("CALZA-RIGHT", "right"))
 
 
@@ -85,7 +89,7 @@ async def stage(wishes: Wishes, audience: Audience) -> AsyncIterator[Stage]:
         server = await children.start("server", *_server(wishes, folders["server"]))
         radio = await simulator.wait_for("ready", READY_WITHIN_S)
         served = await server.wait_for("ready", READY_WITHIN_S)
-        audience.say(f"Broker: {served['broker']}")
+        audience.say(BROKERS.get(str(served["broker"]), f"Broker: {served['broker']}"))
         plan = read_plan(folders["sim"])
         if plan is None:
             raise ChildFailed("the simulator left no plan of its stockings")
