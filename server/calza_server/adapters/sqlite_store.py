@@ -102,7 +102,7 @@ class SqliteStore:
         if rows:
             places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * outcomes.count(Appended.STORED))
             writer.execute(
-                f"INSERT INTO block (log, record, start_s, gateway, received_ms, body) "  # noqa: S608 - question marks
+                f"INSERT INTO block (log, record, start_s, gateway, received_ms, body) "  # noqa: S608 - nothing but question marks is put in
                 f"VALUES {places}",
                 rows,
             )
