@@ -6,12 +6,12 @@ cd "$(dirname "$0")/.."
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-as_root() {  # run a command as root, or fail when neither root nor passwordless sudo is at hand
-    if [ "$(id -u)" -eq 0 ]; then "$@"; elif sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
-}
+can_be_root() { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }
 
-apt_install() {
-    command -v apt-get >/dev/null || return 1
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+apt_install() {  # fails without a word where there is no Debian, or neither root nor passwordless sudo is at hand
+    command -v apt-get >/dev/null && can_be_root || return 1
     say "installing $* from Debian"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null >&2 &&
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
