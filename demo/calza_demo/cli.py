@@ -180,7 +180,7 @@ def _as_json(leg: Leg) -> dict[str, object]:
 
 def _table(legs: Sequence[Leg], title: str) -> Table:
     table = Table(title=title, title_justify="left", caption=CAPTION, caption_justify="left")
-    for heading in ("Leg", "Verdict", "Days met", "of", "Hours worn", "Records", "Truth"):
+    for heading in ("Leg", "Verdict", "Days met", "Need", "Hours worn", "Records", "Truth"):
         table.add_column(heading, no_wrap=True)
     for leg in legs:
         answer = leg.answer
