@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -124,7 +125,9 @@ def demo(
     try:
         with _folder(state) as folder:
             _check_space(folder)
-            wishes = Wishes(folder, left, right, seed, port, broker.value, paced=not unpaced, once=once)
+            wishes = Wishes(
+                folder, left, right, seed, port, broker.value, paced=not unpaced, once=once, now_s=time.time()
+            )
             asyncio.run(_perform(wishes, Terminal(console), as_json=as_json))
     except (ChildFailed, NoAnswer, OSError) as error:
         console.print(f"[red]calza demo:[/] {_sentence(error)}", highlight=False, soft_wrap=True)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 MINUTE_S = 60
+DAY_S = 86_400
+LATEST_FITTING_H = 20.0  # UTC, as the whole demo
 DAYS = 14
 CONTINUOUS_DAYS = 4
 # 24 h minus up to 60 minutes for hygiene and a look at the skin: our proposal.
@@ -37,6 +39,15 @@ class Order(TypedDict):
     start: str
     timezone: str
     phases: list[Phase]
+
+
+def log_days(now_s: float) -> float:
+    """Days of log the stockings should hold at `now_s` (Unix seconds): fourteen, and up to four hours more at night.
+
+    Nobody is fitted late in the evening here: of a first day of a few minutes the donning alone would take too much.
+    """
+    into_day_h = now_s % DAY_S / 3600
+    return DAYS + max(0.0, into_day_h - LATEST_FITTING_H) / 24
 
 
 def order_beginning_at(fitted_s: float) -> Order:

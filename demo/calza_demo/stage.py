@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from calza_demo.answers import LegAnswer, ask_legs
-from calza_demo.prescription import DAYS, Order, order_beginning_at
+from calza_demo.prescription import Order, log_days, order_beginning_at
 from calza_demo.processes import Child, ChildFailed, Children, Event, last_sentence
 from calza_demo.truth import TrueLeg, true_leg
 from calza_sim.state_folder import read_plan
@@ -29,7 +29,7 @@ CAST = (("CALZA-LEFT", "left"), ("CALZA-RIGHT", "right"))
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was asked for on the command line. Ports of 0 mean any free one."""
+    """What was asked for on the command line, and when (Unix seconds). Ports of 0 mean any free one."""
 
     state: Path
     left: str
@@ -39,6 +39,7 @@ class Wishes:
     broker: str
     paced: bool
     once: bool
+    now_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ async def fetched(gateway: Child, audience: Audience) -> None:
 
 
 def _simulator(wishes: Wishes, folder: Path, scenarios: Mapping[str, str]) -> list[str]:
-    words = ["sim", "run", "--state", str(folder), "--seed", str(wishes.seed), "--days", str(DAYS), "--json"]
+    days = log_days(wishes.now_s)
+    words = ["sim", "run", "--state", str(folder), "--seed", str(wishes.seed), "--days", f"{days:.6f}", "--json"]
     for serial, side in CAST:
         words += ["--stocking", f"{serial}:{side}:{scenarios[side]}"]
     return words if wishes.paced else [*words, "--unpaced"]
