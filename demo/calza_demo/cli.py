@@ -22,6 +22,7 @@ from rich.table import Table
 from calza_demo.answers import NoAnswer
 from calza_demo.processes import ChildFailed, Event
 from calza_demo.stage import Leg, Wishes, fetched, order_text, stage
+from calza_sim.scenarios import scenario
 
 HTTP_PORT: Final = 8080
 INTERRUPTED: Final = 130  # what a shell reports for Ctrl-C
@@ -118,6 +119,11 @@ def demo(
     """Two stockings with fourteen days in their flash are paired, read out, stored and judged."""
     if as_json and not once:
         raise typer.BadParameter("--json prints one document at the end, so it needs --once")
+    for name in (left, right):
+        try:
+            scenario(name)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
     if state is not None and state.exists() and any(state.iterdir()):
         raise typer.BadParameter(f"{state} is not empty; name a new folder, so that the demo starts from nothing")
     console = Console(stderr=True)

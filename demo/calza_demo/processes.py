@@ -22,6 +22,8 @@ Event: TypeAlias = Mapping[str, object]
 STOP_WITHIN_S = 8.0
 # One progress event names one stocking; the default of 64 KiB is ample, a `flash` listing of 30 days is not.
 LINE_OCTETS_AT_MOST = 4 * 1024 * 1024
+# Typer draws a frame round a complaint about the command line.
+FRAME = " \t╭╮╰╯─│"
 
 
 class ChildFailed(Exception):
@@ -38,7 +40,8 @@ def _command(arguments: tuple[str, ...]) -> list[str]:
 
 def last_sentence(log: Path) -> str:
     """The last line a child wrote to its log: its own explanation of why it ended."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    text = log.read_text(encoding="utf-8", errors="replace")
+    lines = [stripped for line in text.splitlines() if (stripped := line.strip(FRAME))]
     return lines[-1] if lines else "it said nothing"
 
 

@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from calza_demo import cli
+from calza_demo.processes import last_sentence
 
 PATIENCE_S = 120.0
 CALZA = [sys.executable, "-m", "calza"]
@@ -125,6 +126,19 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     done = CliRunner().invoke(cli.app, ["--once", "--state", str(tmp_path / "demo")])
     assert done.exit_code == 1
     assert "free some space" in " ".join(done.stderr.split())
+
+
+def test_an_unknown_scenario_is_named_with_those_there_are(tmp_path: Path) -> None:
+    done = run_demo("--once", "--left", "nope", "--state", str(tmp_path / "demo"))
+    assert done.returncode == 2
+    assert "falls-short" in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_the_last_sentence_of_a_child_is_found_inside_a_frame(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("Usage: ...\n╭─ Error ───╮\n│ a port is missing │\n╰───────────╯\n", encoding="utf-8")
+    assert last_sentence(log) == "a port is missing"
 
 
 @contextmanager
