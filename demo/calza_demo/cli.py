@@ -26,9 +26,8 @@ from calza_sim.scenarios import scenario
 
 HTTP_PORT: Final = 8080
 INTERRUPTED: Final = 130  # what a shell reports for Ctrl-C
-SPACE_NEEDED_OCTETS: Final = (
-    64 * 1024 * 1024
-)  # two flash chips, an outbox and a store, each below 2 MB, with room to spare
+# Two flash chips, an outbox and a store, each below 2 MB, with room to spare.
+SPACE_NEEDED_OCTETS: Final = 64 * 1024 * 1024
 
 WORDS: Final = {
     "met": "[green]met[/]",

@@ -13,8 +13,7 @@ from calza_wire.stocking_service import Identity, Label
 from calza_wire.uuids import STOCKING_IDENTITY, STOCKING_LABEL
 
 CONNECT_TIMEOUT_S = 20.0  # a stocking advertises at least every second, unless another gateway is reading it
-MAX_PASSKEY = 999_999  # six decimal digits (Core Specification, Vol 3, Part H, 2.3.5.3)
-PASSKEY_DIGITS = 6
+PASSKEY_DIGITS = 6  # Core Specification, Vol 3, Part H, 2.3.5.3
 
 
 class PairingError(Exception):

@@ -17,7 +17,7 @@ from calza_sim.firmware.flash import MemoryFlash
 from calza_sim.manufacture import manufacture
 from calza_sim.scenarios import scenario
 from calza_sim.stocking import SimulatedStocking
-from calza_wire.minute_block import Side
+from calza_wire.minute_block import Side, minutes_of
 
 LEGS = 50
 DAYS = 14
@@ -77,7 +77,7 @@ def measure() -> StoreFigures:
             judge(order, ledger_of_leg(recorded, order, first, last).ledger, last)
 
         read_s, verdict_s = _median(read), _median(verdict)
-        minutes = sum(1 for _ in serials) * sum((len(block.body) - 213) // 11 for block in one)
+        minutes = len(serials) * sum(minutes_of(len(block.body)) or 0 for block in one)
         store.close()
         octets = sum(path.stat().st_size for path in Path(name).iterdir())
     return StoreFigures(octets / minutes, read_s, verdict_s, len(rows) / appended_s)

@@ -23,10 +23,10 @@ from calza_wire.observation import (
     encode_observation,
 )
 from calza_wire.octets import BYTE_ORDER
+from calza_wire.records import LOG_ID_OCTETS
 
 MINUTES_MAX: Final = 60  # a block is closed at the hour at the latest
 PERIOD_S: Final = 60
-LOG_ID_OCTETS: Final = 8
 TAG_OCTETS: Final = 16
 OPAQUE_FORMAT: Final = 0x1B  # Bluetooth presentation format "struct"
 TLV_HEAD_OCTETS: Final = 7  # type, length, format

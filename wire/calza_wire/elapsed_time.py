@@ -14,7 +14,6 @@ from calza_wire.octets import Octets, Reader, Writer
 ETS_EPOCH_UNIX_S: Final = 946_684_800  # 2000-01-01T00:00:00Z
 QUARTER_S: Final = 900  # the offset counts quarter hours
 TIME_STAMP_OCTETS: Final = 9
-CURRENT_ELAPSED_TIME_OCTETS: Final = 11
 VALUE_MAX: Final = 2**48 - 1
 
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from calza_wire.block_layout import (
     BLOCK_HEAD_OCTETS,
-    LOG_ID_OCTETS,
     MINUTES_MAX,
     OPAQUE_FORMAT,
     PERIOD_S,
@@ -35,7 +34,7 @@ from calza_wire.observation import (
     read_observation,
 )
 from calza_wire.octets import BYTE_ORDER, STRUCT_ORDER
-from calza_wire.records import RECORD_NUMBER_MAX, RECORD_NUMBER_OCTETS
+from calza_wire.records import LOG_ID_OCTETS, RECORD_NUMBER_MAX, RECORD_NUMBER_OCTETS, SYSTEM_ID_OCTETS
 
 __all__ = [
     "BLOCK_HEAD_OCTETS",
@@ -58,7 +57,6 @@ __all__ = [
     "seal",
 ]
 
-SYSTEM_ID_OCTETS: Final = 8
 KEY_OCTETS: Final = 32
 _ACCEPTED_CLOCK_FLAGS: Final = (STOCKING_CLOCK_FLAGS, STOCKING_CLOCK_FLAGS & ~ClockFlag.CURRENT_TIMELINE)
 

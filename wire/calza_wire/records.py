@@ -11,6 +11,8 @@ from calza_wire.errors import WireError
 from calza_wire.octets import BYTE_ORDER, Octets
 from calza_wire.segments import MAX_PAYLOAD_OCTETS
 
+SYSTEM_ID_OCTETS: Final = 8  # names the stocking in the tag
+LOG_ID_OCTETS: Final = 8  # names the log: drawn anew at a factory reset
 RECORD_NUMBER_OCTETS: Final = 4
 RECORD_NUMBER_MAX: Final = 2**32 - 1
 DIGEST_HEX_DIGITS: Final = 32  # 128 bits: enough that no two payloads ever share a name

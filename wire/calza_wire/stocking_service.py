@@ -12,11 +12,10 @@ from calza_wire.channels import Side
 from calza_wire.errors import WireError
 from calza_wire.medfloat import MedFloat
 from calza_wire.octets import Octets, Reader, Writer
+from calza_wire.records import LOG_ID_OCTETS, SYSTEM_ID_OCTETS
 from calza_wire.topics import check_serial
 
 VERSION: Final = 1
-SYSTEM_ID_OCTETS: Final = 8
-LOG_ID_OCTETS: Final = 8
 TEXT_OCTETS_MAX: Final = 64  # keeps every value far below the 512 octets an attribute may have
 REPLY_OP: Final = 0x80
 

@@ -3,8 +3,7 @@
 import time
 
 from calza_gateway.ports import Moment
-
-QUARTER_S = 900
+from calza_wire.elapsed_time import QUARTER_S
 
 
 class SystemClock:

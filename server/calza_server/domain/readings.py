@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from calza_wire import channels
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,9 +21,9 @@ RIPPLE: Final = 3
 SKIN: Final = 4
 CHANNELS: Final = 5
 
-PRESSURE_MMHG_PER_UNIT: Final = 0.1  # ankle, calf, thigh and ripple, as the stocking wrote them
-SKIN_C_PER_UNIT: Final = 0.01
-SKIN_OFFSET_C: Final = -40.0  # keeps a raw value positive: degC = 0.01 * raw - 40
+PRESSURE_MMHG_PER_UNIT: Final = float(channels.ANKLE.scale)  # ankle, calf, thigh and ripple, as the stocking wrote them
+SKIN_C_PER_UNIT: Final = float(channels.SKIN.scale)
+SKIN_OFFSET_C: Final = float(channels.SKIN.offset)  # keeps a raw value positive: degC = 0.01 * raw - 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
