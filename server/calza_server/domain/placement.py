@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.readings import ANKLE, CALF, RIPPLE, THIGH
+from calza_server.domain.readings import ANKLE, CALF, PRESSURE_MMHG_PER_UNIT, RIPPLE, THIGH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,11 +56,12 @@ def place(readings: Readings, sightings: Sequence[ClockSighting], start_minute: 
         rows = rows[np.argsort(_log_rank(readings, minute, placed)[readings.log[rows]], kind="stable")]
     slot, picked = _span(minute[rows]), _span(rows)
     values = readings.values[picked]
+    unit_mmhg = np.float32(PRESSURE_MMHG_PER_UNIT)  # single precision, as the grid is
     # numpy keeps the last of several values for one slot, which is the later record by the order of the rows
-    grid.ankle[slot] = values[:, ANKLE] * np.float32(0.1)
-    grid.calf[slot] = values[:, CALF] * np.float32(0.1)
-    grid.thigh[slot] = values[:, THIGH] * np.float32(0.1)
-    grid.ripple[slot] = values[:, RIPPLE] * np.float32(0.1)
+    grid.ankle[slot] = values[:, ANKLE] * unit_mmhg
+    grid.calf[slot] = values[:, CALF] * unit_mmhg
+    grid.thigh[slot] = values[:, THIGH] * unit_mmhg
+    grid.ripple[slot] = values[:, RIPPLE] * unit_mmhg
     grid.skin[slot] = readings.skin_c()[picked]
     grid.flags[slot] = readings.flags[picked]
     grid.present[slot] = True
