@@ -146,12 +146,24 @@ class RegisteredStocking:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A leg under treatment; `prescription` is the document as it was given (None: nothing is ordered)."""
+    """A leg under treatment; `prescription` is the document as it was given (None: nothing is ordered).
+
+    `earlier` are the orders before it, oldest first, each closed by the one that came after it. `course` and
+    `checklist` are the documents of `domain.course` and `domain.checklist`, None where nobody has begun them.
+    """
 
     id: str
     side: Literal["left", "right"]
     name: str = field(repr=False)
     prescription: Mapping[str, object] | None = field(repr=False)
+    earlier: tuple[Mapping[str, object], ...] = field(repr=False, default=())
+    course: Mapping[str, object] | None = field(repr=False, default=None)
+    checklist: Mapping[str, object] | None = field(repr=False, default=None)
+
+    @property
+    def orders(self) -> tuple[Mapping[str, object], ...]:
+        """Every order of this leg, oldest first."""
+        return self.earlier if self.prescription is None else (*self.earlier, self.prescription)
 
 
 class Registry(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from calza_server.ports import Leg, RegisteredStocking
@@ -51,10 +51,7 @@ class RegistryContent:
                 {"serial": each.serial, "system_id": each.system_id.hex(), "key": each.key.hex(), "leg": each.leg}
                 for each in self.known_stockings
             ],
-            "legs": [
-                {"id": each.id, "side": each.side, "name": each.name, "prescription": each.prescription}
-                for each in self.known_legs
-            ],
+            "legs": [_leg_document(each) for each in self.known_legs],
         }
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -152,8 +149,8 @@ def with_fleet(
         before = known.get(leg_id)
         if before is not None and before.side != row.side:
             raise RegistryError("legs", f"{leg_id} is a {before.side} leg and {serial} a {row.side} stocking", "side")
-        ordered = prescription if prescription is not None or before is None else before.prescription
-        known[leg_id] = Leg(_leg_id(leg_id, "leg"), row.side, before.name if before else leg_id, ordered)
+        leg = before or Leg(_leg_id(leg_id, "leg"), row.side, leg_id, None)
+        known[leg_id] = leg if prescription is None else replace(leg, prescription=prescription)
         stockings[serial] = RegisteredStocking(serial, row.system_id, row.key, leg_id)
     return RegistryContent(tuple(stockings.values()), tuple(known.values()))
 
@@ -192,12 +189,40 @@ def _stocking(value: object, where: str) -> RegisteredStocking:
 
 
 def _leg(value: object, where: str) -> Leg:
-    fields = _object(value, where, {"id", "side", "name", "prescription"})
-    prescription = fields["prescription"]
-    if prescription is not None and not isinstance(prescription, dict):
-        raise RegistryError(f"{where}.prescription", "is neither an object nor null")
-    leg_id, side = _leg_id(fields["id"], f"{where}.id"), _side(fields["side"], f"{where}.side")
-    return Leg(leg_id, side, _text(fields["name"], f"{where}.name"), prescription)
+    fields = _object(value, where, {"id", "side", "name", "prescription"}, optional={"earlier", "course", "checklist"})
+    earlier = _as_list(fields.get("earlier", []), f"{where}.earlier")
+    return Leg(
+        id=_leg_id(fields["id"], f"{where}.id"),
+        side=_side(fields["side"], f"{where}.side"),
+        name=_text(fields["name"], f"{where}.name"),
+        prescription=_document(fields["prescription"], f"{where}.prescription"),
+        earlier=tuple(each for i, one in enumerate(earlier) if (each := _document(one, f"{where}.earlier[{i}]"))),
+        course=_document(fields.get("course"), f"{where}.course"),
+        checklist=_document(fields.get("checklist"), f"{where}.checklist"),
+    )
+
+
+def _leg_document(leg: Leg) -> dict[str, object]:
+    """A leg as the file has it; what nobody has begun is left out."""
+    document: dict[str, object] = {
+        "id": leg.id,
+        "side": leg.side,
+        "name": leg.name,
+        "prescription": leg.prescription,
+    }
+    if leg.earlier:
+        document["earlier"] = list(leg.earlier)
+    if leg.course is not None:
+        document["course"] = leg.course
+    if leg.checklist is not None:
+        document["checklist"] = leg.checklist
+    return document
+
+
+def _document(value: object, where: str) -> dict[str, object] | None:
+    if value is not None and not isinstance(value, dict):
+        raise RegistryError(where, "is neither an object nor null")
+    return value
 
 
 def _json(text: str, where: str) -> object:
@@ -208,11 +233,14 @@ def _json(text: str, where: str) -> object:
     return document
 
 
-def _object(value: object, where: str, keys: set[str]) -> dict[str, object]:
+def _object(
+    value: object, where: str, keys: set[str], optional: frozenset[str] | set[str] = frozenset()
+) -> dict[str, object]:
     if not isinstance(value, dict):
         raise RegistryError(where, "is not an object")
-    if set(value) != keys:
-        raise RegistryError(where, f"must have exactly {', '.join(sorted(keys))}")
+    if not keys <= set(value) <= keys | optional:
+        also = f", and may have {', '.join(sorted(optional))}" if optional else ""
+        raise RegistryError(where, f"must have exactly {', '.join(sorted(keys))}{also}")
     return value
 
 

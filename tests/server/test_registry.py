@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calza_server.ports import Leg
 from calza_server.registry import FileRegistry, RegistryContent, RegistryError, with_fleet
 
 if TYPE_CHECKING:
@@ -153,3 +154,14 @@ def test_a_fleet_that_does_not_fit_is_refused() -> None:
         with_fleet(content, fleet(), {"CALZA-0009": "ana-left"}, None)
     with pytest.raises(RegistryError, match="not JSON"):
         with_fleet(content, "", {}, None)
+
+
+def test_earlier_orders_course_and_checklist_survive_the_file() -> None:
+    leg = Leg("ana-left", "left", "Ana", {"phases": []}, ({"phases": [1]},), {"treatments": []}, {"items": []})
+    content = RegistryContent((), (leg,))
+    assert RegistryContent.decode(content.encode()) == content
+    assert leg.orders == ({"phases": [1]}, {"phases": []})
+
+
+def test_a_leg_nobody_ordered_anything_for_has_no_orders() -> None:
+    assert Leg("ana-left", "left", "Ana", None).orders == ()

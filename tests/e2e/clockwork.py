@@ -1,0 +1,290 @@
+"""The whole way in one process and on one clock that is wound forward by hand: weeks of contact in a minute.
+
+Every part is the real one, over its real neighbours: stockings are GATT servers on the virtual radio, the gateway is
+bleak over its HCI port, the broker is Mosquitto, the store is SQLite, the answers come from the API. Only the time of
+day is ours, so that a stocking can be visited on day 2, 10 and 15 and the server asked what it made of it each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import secrets
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.testclient import TestClient
+
+from calza_gateway import service
+from calza_gateway.adapters.paho_link import PahoLink, Presence
+from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
+from calza_gateway.bonds import PairedStocking
+from calza_gateway.broker_spec import parse_broker
+from calza_gateway.pairing import enrol, identify
+from calza_gateway.ports import Moment, Sighting
+from calza_gateway.radio_spec import open_radio, parse_radio
+from calza_server.adapters.mosquitto_broker import MosquittoBroker
+from calza_server.adapters.paho_source import PahoSource
+from calza_server.adapters.sqlite_store import SqliteStore
+from calza_server.app import create_app
+from calza_server.credentials import SERVER_USER, Credentials
+from calza_server.ingest import Ingest
+from calza_server.private_files import write_private
+from calza_server.registry import REGISTRY_NAME, FileRegistry, RegistryContent, with_fleet
+from calza_sim.firmware.flash import MemoryFlash
+from calza_sim.gatt import BondStore, StockingServer
+from calza_sim.manufacture import Manufacture, fleet_json, manufacture
+from calza_sim.radio import UNPACED, HciPort, Radio
+from calza_sim.scenarios import Scenario
+from calza_sim.stocking import SimulatedStocking
+from calza_wire.channels import Side
+from calza_wire.messages import GatewayStatus
+from calza_wire.topics import Kind, down, up
+
+GATEWAY = "bedside"
+VISIT_WITHIN_S = 60.0
+CONNECTED_WITHIN_S = 10.0
+
+
+@dataclass
+class WoundClock:
+    """The time of day for every part. It stands still until it is wound; limits run on the real one."""
+
+    unix_s: float
+
+    def __call__(self) -> float:
+        return self.unix_s
+
+    def now(self) -> Moment:
+        return Moment(self.unix_s, time.monotonic())
+
+    def now_ms(self) -> int:
+        return int(self.unix_s * 1000)
+
+    def offset_quarters(self) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One stocking to be fitted: the leg it is worn on, the scenario lived in it, and the order of that leg."""
+
+    serial: str
+    leg: str
+    scenario: Scenario
+    order: Mapping[str, object] | None
+    seed: int
+    side: Side = Side.LEFT
+
+
+@dataclass
+class Fitted:
+    """A stocking on the air."""
+
+    cast: Cast
+    made: Manufacture
+    stocking: SimulatedStocking
+    flash: MemoryFlash
+    server: StockingServer
+    paired: PairedStocking | None = None
+
+
+@dataclass
+class Clockwork:
+    """Everything runs; wind the clock, visit stockings, ask the API."""
+
+    folder: Path
+    clock: WoundClock
+    start_s: float
+    zone: ZoneInfo
+    fitted: dict[str, Fitted]
+    spec: str
+    mqtt_url: str
+    api: TestClient
+    store: SqliteStore
+    registry_path: Path
+    visits: int = 0
+    _events: list[object] = field(default_factory=list)
+
+    async def visit(self, serials: Iterable[str], at_s: float) -> None:
+        """Wind the clock to `at_s`, let the gateway visit these stockings once and wait until all is confirmed."""
+        assert at_s >= self.clock.unix_s, "time does not run backwards"
+        self.clock.unix_s = at_s
+        paired = [each for serial in serials if (each := self.fitted[serial].paired) is not None]
+        if not paired:
+            return
+        presence = Presence(
+            up(GATEWAY, Kind.STATUS),
+            GatewayStatus("online", "clockwork").encode(),
+            GatewayStatus("offline", "clockwork").encode(),
+        )
+        link = PahoLink(
+            parse_broker(self.mqtt_url, GATEWAY),
+            client_id=GATEWAY,
+            subscriptions=[down(GATEWAY, kind) for kind in (Kind.WANTED, Kind.RECEIPT)],
+            presence=presence,
+            jitter=random.random,
+            ca_file=None,
+        )
+        outbox = SqliteOutbox.open(self.folder / "outbox.db")
+        radio = open_radio(parse_radio(self.spec), self.folder / "gateway")
+        try:
+            parts = service.Parts(
+                gateway=GATEWAY,
+                software="clockwork",
+                stockings=paired,
+                radio=radio,
+                outbox=outbox,
+                link=link,
+                clock=self.clock,
+                tell=self._events.append,
+                interval_s=60.0,
+            )
+            outcome = await service.once(parts, VISIT_WITHIN_S)
+        finally:
+            await radio.close()
+            outbox.close()
+        assert outcome.sentence is None, f"the visit failed: {outcome.sentence}"
+        self.visits += len(paired)
+
+    def wind(self, at_s: float) -> None:
+        """Let time pass without any phone near."""
+        assert at_s >= self.clock.unix_s, "time does not run backwards"
+        self.clock.unix_s = at_s
+
+    def ask(self, path: str) -> Any:
+        """What the API answers now."""
+        answer = self.api.get(f"/api/v1/{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def verdict(self, leg: str) -> Any:
+        """The verdict on a leg now."""
+        return self.ask(f"legs/{leg}/verdict")
+
+    def in_flash(self, serial: str) -> dict[int, str]:
+        """SHA-256 of every record in a stocking's flash."""
+        flash = self.fitted[serial].flash
+        numbers = range(flash.first_record, flash.next_record)
+        bodies = {number: flash.body(number) for number in numbers}
+        return {number: sha256(body).hexdigest() for number, body in bodies.items() if body is not None}
+
+    def held(self, serial: str) -> int:
+        """Records of a stocking in the store."""
+        return self.store.count(serial)
+
+
+@asynccontextmanager
+async def clockwork(
+    folder: Path,
+    cast: Iterable[Cast],
+    *,
+    start_s: float,
+    timezone: str = "UTC",
+    outages: Mapping[str, Mapping[str, Any]] | None = None,
+) -> AsyncIterator[Clockwork]:
+    """Fit and pair the whole cast at `start_s`; `outages` names further arguments of a stocking by its serial."""
+    clock = WoundClock(start_s)
+    zone = ZoneInfo(timezone)
+    state = folder / "server"
+    credentials = Credentials(state, secrets.token_bytes)
+    password = credentials.add(GATEWAY)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    broker = MosquittoBroker(state, port, credentials)
+    address = await asyncio.to_thread(broker.start)
+    source = PahoSource(address, client_id=SERVER_USER)
+    store = SqliteStore(state / "series.db")
+    stop = threading.Event()
+    radio = Radio(seed=1, pacing=UNPACED)
+    hci = await HciPort.open(radio, 0)
+    fitted: dict[str, Fitted] = {}
+    thread: threading.Thread | None = None
+    try:
+        for each in cast:
+            fitted[each.serial] = await _fit(each, radio, clock, start_s, zone, (outages or {}).get(each.serial, {}))
+        registry_path = state / REGISTRY_NAME
+        write_private(registry_path, _registered(fitted).encode())
+        registry = FileRegistry(registry_path)
+        source.start()
+        assert await asyncio.to_thread(source.wait_subscribed, CONNECTED_WITHIN_S)
+        ingest = Ingest(source=source, store=store, registry=registry, clock=clock)
+        thread = threading.Thread(target=ingest.run, args=(stop,), name="ingest")
+        thread.start()
+        spec = f"sim:tcp://127.0.0.1:{hci.port}"
+        await _pair_all(fitted, spec, folder / "gateway")
+        app = create_app(store=store, registry=registry, clock=clock, health=ingest.health, live=ingest.live)
+        yield Clockwork(
+            folder,
+            clock,
+            start_s,
+            zone,
+            fitted,
+            spec,
+            f"mqtt://{GATEWAY}:{password}@127.0.0.1:{address.port}",
+            TestClient(app, base_url="http://127.0.0.1"),
+            store,
+            registry_path,
+        )
+    finally:
+        stop.set()
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
+        source.close()
+        for one in fitted.values():
+            await one.server.stop()
+        await hci.close()
+        store.close()
+        await asyncio.to_thread(broker.stop)
+
+
+async def _fit(
+    each: Cast, radio: Radio, clock: WoundClock, start_s: float, zone: ZoneInfo, more: Mapping[str, Any]
+) -> Fitted:
+    made = manufacture(each.seed, each.serial, each.side)
+    flash = MemoryFlash()
+    stocking = SimulatedStocking.create(
+        made, each.scenario, seed=each.seed, start_s=start_s, flash=flash, zone=zone, **more
+    )
+    server = await StockingServer.start(
+        radio, stocking, clock=clock, bonds=BondStore(None, secrets.token_bytes), chance=random.Random(each.serial)
+    )
+    return Fitted(each, made, stocking, flash, server)
+
+
+def _registered(fitted: Mapping[str, Fitted]) -> RegistryContent:
+    content = RegistryContent()
+    for serial, one in fitted.items():
+        content = with_fleet(content, fleet_json([one.made]), {serial: one.cast.leg}, one.cast.order)
+    return content
+
+
+async def _pair_all(fitted: Mapping[str, Fitted], spec: str, state: Path) -> None:
+    radio = open_radio(parse_radio(spec), state)
+
+    async def passkey_of(one: Fitted) -> PairedStocking:
+        async def answer() -> int:
+            return one.made.passkey
+
+        return await enrol(radio, await identify(radio, Sighting(one.server.address, None, None)), answer)
+
+    try:
+        for one in fitted.values():
+            one.paired = await passkey_of(one)
+    finally:
+        await radio.close()
+
+
+def order_text(order: Mapping[str, object]) -> str:
+    """An order for a failure's message."""
+    return json.dumps(order, separators=(",", ":"))
