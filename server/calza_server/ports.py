@@ -182,6 +182,27 @@ class Registry(Protocol):
         """Every leg, in the order of the registry."""
 
 
+# --- the verdict book ------------------------------------------------------------------------------------------------
+
+
+class VerdictBookError(Exception):
+    """The book of frozen verdicts cannot be read or written. `code` is stable: "book_broken", "book_unwritable"."""
+
+    def __init__(self, code: Literal["book_broken", "book_unwritable"], sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class VerdictBook(Protocol):
+    """Frozen verdicts, only ever added to. An order is named by its leg and its start. May be asked from any thread."""
+
+    def versions(self, leg: str, order: str) -> tuple[Mapping[str, object], ...]:
+        """The frozen versions of one order, oldest first, as `domain.finality` writes them. Raises VerdictBookError."""
+
+    def append(self, leg: str, order: str, version: Mapping[str, object]) -> None:
+        """Add a version; durable on return. Raises VerdictBookError, and then nothing was added."""
+
+
 # --- messages from the broker ---------------------------------------------------------------------------------------
 
 
