@@ -1,60 +1,53 @@
-"""The order: phases of calendar days in the patient's time zone, and what each day asks for. Knows no readings.
-
-A clinician's numbers throughout; the only figures of our own are the tolerances below.
-"""
+"""The order: phases of calendar days in the patient's time zone, and what each day asks for. Knows no readings."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from calza_server.domain.garment import Garment
+from calza_server.domain.prescription_calendar import (
+    MINUTES_PER_DAY,
+    Night,
+    OrderedDay,
+    midnight_minute,
+    minute_of,
+    night_stretches,
+    spelled,
+)
+from calza_server.domain.prescription_phase import Mode, Phase, Removal
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOLERANCE: Final = 0.10  # our proposal: edges of a wear, a watch read roughly
-TOLERANCE_NO_REMOVAL: Final = 0.02  # our proposal: half an hour for edges; 10 % would silently allow 2.4 h off
-MINUTES_PER_DAY: Final = 1440
-MINUTE_S: Final = 60
+__all__ = [
+    "GRACE_DAYS",
+    "MINUTES_PER_DAY",
+    "EffectivePhase",
+    "Ended",
+    "EndedWhy",
+    "Garment",
+    "Mode",
+    "Night",
+    "OrderedDay",
+    "Pause",
+    "Phase",
+    "Prescription",
+    "Removal",
+    "midnight_minute",
+    "minute_of",
+]
 
-
-class Mode(StrEnum):
-    """When the stocking is to be worn."""
-
-    CONTINUOUS = "continuous"  # day and night
-    DAYTIME = "daytime"
-
-
-class Removal(StrEnum):
-    """Whether it may come off meanwhile; hygiene time is already outside the ordered hours, never given twice."""
-
-    NONE = "none"
-    HYGIENE = "hygiene"
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """So many calendar days with one target. `days_required` of them must reach it; an ankle floor may be ordered."""
-
-    days: int
-    mode: Mode
-    hours: float
-    days_required: int
-    ankle_floor_mmhg: float | None = None
-    removal: Removal = Removal.HYGIENE
-
-    @property
-    def tolerance(self) -> float:
-        """The share of a day's target that may be missed."""
-        return TOLERANCE_NO_REMOVAL if self.removal is Removal.NONE else TOLERANCE
+GRACE_DAYS: Final = 7  # our proposal: how long late uploads may still change a verdict before it is frozen
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A stretch, [start, end), in which the clinician asked for nothing."""
+    """A stretch, [start, end), with its reason: one without a request (`pauses`) or without a sensor (`unsensed`)."""
 
     start: datetime
     end: datetime
@@ -65,42 +58,112 @@ class Pause:
         """The same stretch in minutes since 1970-01-01T00:00Z."""
         return minute_of(self.start), minute_of(self.end)
 
+    def document(self) -> dict[str, object]:
+        """The stretch as plain JSON values."""
+        return {"start": spelled(self.start), "end": spelled(self.end), "reason": self.reason}
+
+
+class EndedWhy(StrEnum):
+    """Why an order was closed before its last day."""
+
+    SHORTENED = "shortened"
+    SUPERSEDED = "superseded"
+
+
+LABELS: Final = {
+    EndedWhy.SHORTENED: "order shortened",
+    EndedWhy.SUPERSEDED: "superseded by the next treatment",
+}
+
 
 @dataclass(frozen=True, slots=True)
-class OrderedDay:
-    """One day of an order, [start, end) in minutes since 1970-01-01T00:00Z, and its target before tolerance."""
+class Ended:
+    """The order was closed at a moment before its last day ended."""
 
-    date: date
-    phase: int
-    start_minute: int
-    end_minute: int
-    target_minutes: float
-    tolerance: float
+    at: datetime
+    why: EndedWhy
+    note: str = ""
 
-    def required(self, excused_minutes: int) -> int:
-        """Whole minutes that must be worn for the day to count, after tolerance and what was excused."""
-        # a hair is taken off first so that 0.1 * 600, which binary cannot say exactly, does not ask for one minute more
-        return max(0, math.ceil(self.target_minutes * (1.0 - self.tolerance) - excused_minutes - 1e-6))
+    def document(self) -> dict[str, object]:
+        """The closing as plain JSON values."""
+        return {"at": spelled(self.at), "why": self.why.value, "note": self.note}
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePhase:
+    """What is left of a phase after `ended`: its index in the order, and the phase with the days that remain."""
+
+    index: int
+    phase: Phase
 
 
 @dataclass(frozen=True, slots=True)
 class Prescription:
-    """What was ordered for one leg. No phases means: no compression was ordered, which is a valid order."""
+    """What was ordered for one leg. No phases means: no compression was ordered, which is a valid order.
+
+    `pauses` ask for nothing; in `unsensed` stretches (bandage, pad) no sensor can see, and nothing is known of them.
+    `max_days` is a ceiling of the source. `preset` names what the order was made from. Raises ValueError when all
+    phases together are longer than `max_days`.
+    """
 
     start: datetime
     timezone: str
     phases: tuple[Phase, ...]
     pauses: tuple[Pause, ...] = ()
+    unsensed: tuple[Pause, ...] = ()
+    ended: Ended | None = None
+    max_days: int | None = None
+    garment: Garment | None = None
+    night: Night = Night()  # noqa: RUF009  a frozen value, safe to share
+    grace_days: int = GRACE_DAYS
+    preset: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an order longer than its own ceiling: judged on all its days, it would ask for what it forbids."""
+        if self.max_days is not None and self.ordered_days > self.max_days:
+            raise ValueError(f"the phases last {self.ordered_days} days, but max_days is {self.max_days}")
+
+    @property
+    def ordered_days(self) -> int:
+        """Calendar days of all phases together, as ordered: `ended` takes none away."""
+        return sum(phase.days for phase in self.phases)
+
+    @property
+    def label(self) -> str:
+        """What must stand beside a verdict: empty, 'order shortened' or 'superseded by the next treatment'."""
+        return "" if self.ended is None else LABELS[self.ended.why]
 
     def days(self) -> tuple[OrderedDay, ...]:
         """Every day of every phase: local midnight to local midnight, so 23 or 25 hours when the clocks change.
 
-        The first day begins at `start` and its target is prorated. A continuous target follows the length of the day; a
-        daytime target does not, since nobody's waking day shrinks by an hour.
+        The first day begins at `start`, the last stops at `ended`, and their targets are prorated; days after `ended`
+        are left out. A continuous target follows the length of the day; a daytime target does not, since nobody's
+        waking day shrinks by an hour. Pauses and unsensed stretches change no day: they are matters of the ledger.
         """
         zone = ZoneInfo(self.timezone)
-        first = self._first_date(zone)
-        return tuple(self._day(first + timedelta(days=offset), index, zone) for offset, index in self._offsets())
+        first, end = self._first_date(zone), self.end_minute
+        every = (self._day(first + timedelta(days=offset), index, end, zone) for offset, index in self._offsets())
+        return tuple(day for day in every if day is not None)
+
+    def effective_phases(self) -> tuple[EffectivePhase, ...]:
+        """The phases a verdict is given on: those with days left before `ended`, in order.
+
+        `phase.days` is the number of days in `days()` with this index, and `phase.days_required` the same share of them
+        as was ordered, rounded up. An order that ran its course gives its phases unchanged. Judge these, not `phases`;
+        `OrderedDay.phase` is the `index` here.
+        """
+        left = [0] * len(self.phases)
+        for day in self.days():
+            left[day.phase] += 1
+        return tuple(
+            EffectivePhase(index, _cut(phase, days))
+            for index, (phase, days) in enumerate(zip(self.phases, left, strict=True))
+            if days
+        )
+
+    def night_minutes(self, day: OrderedDay) -> tuple[tuple[int, int], ...]:
+        """The night minutes of a day as stretches, [start, end), whether or not its phase makes the night optional."""
+        return night_stretches(self.night, day.date, day.start_minute, day.end_minute, ZoneInfo(self.timezone))
 
     def _first_date(self, zone: ZoneInfo) -> date:
         return self.start.astimezone(zone).date()
@@ -112,13 +175,25 @@ class Prescription:
                 yield offset, index
                 offset += 1
 
-    def _day(self, day: date, index: int, zone: ZoneInfo) -> OrderedDay:
+    def _day(self, day: date, index: int, end_of_order: int, zone: ZoneInfo) -> OrderedDay | None:
         midnight, next_midnight = midnight_minute(day, zone), midnight_minute(day + timedelta(days=1), zone)
-        start = max(midnight, self.start_minute)
+        start, end = max(midnight, self.start_minute), min(next_midnight, end_of_order)
+        if start >= end_of_order:
+            return None
         phase = self.phases[index]
-        whole = MINUTES_PER_DAY if phase.mode is Mode.CONTINUOUS else max(1, next_midnight - midnight)
-        target = phase.hours * 60 * (next_midnight - start) / whole
-        return OrderedDay(day, index, start, next_midnight, target, phase.tolerance)
+        natural = max(1, next_midnight - midnight)
+        whole = MINUTES_PER_DAY if phase.mode is Mode.CONTINUOUS else natural
+        return OrderedDay(
+            date=day,
+            phase=index,
+            start_minute=start,
+            end_minute=end,
+            # never more than the day has: a daytime target of 24 h meets a day of 23 h once a year
+            target_minutes=min(phase.hours * 60 * (end - start) / whole, float(end - start)),
+            tolerance=phase.tolerance,
+            hygiene_minutes=math.floor(phase.hygiene_excuse_minutes * (end - start) / natural + 1e-6),
+            night=night_stretches(self.night, day, start, end, zone) if phase.night_optional else (),
+        )
 
     @property
     def start_minute(self) -> int:
@@ -126,45 +201,41 @@ class Prescription:
         return minute_of(self.start)
 
     @property
+    def ordered_end_minute(self) -> int:
+        """The first minute after the order as it was given, whatever `ended` says."""
+        zone = ZoneInfo(self.timezone)
+        days = self.ordered_days
+        return midnight_minute(self._first_date(zone) + timedelta(days=days), zone) if days else self.start_minute
+
+    @property
     def end_minute(self) -> int:
         """The first minute after the order; equal to the start when nothing was ordered."""
-        days = sum(phase.days for phase in self.phases)
-        zone = ZoneInfo(self.timezone)
-        return midnight_minute(self._first_date(zone) + timedelta(days=days), zone) if days else self.start_minute
+        if self.ended is None:
+            return self.ordered_end_minute
+        return max(self.start_minute, min(self.ordered_end_minute, minute_of(self.ended.at)))
 
     def document(self) -> dict[str, object]:
         """The order as plain JSON values, always spelled the same way: what the fingerprint is taken over."""
         return {
-            "start": _spelled(self.start),
+            "start": spelled(self.start),
             "timezone": self.timezone,
-            "phases": [
-                {
-                    "days": phase.days,
-                    "mode": phase.mode.value,
-                    "hours": phase.hours,
-                    "ankle_floor_mmhg": phase.ankle_floor_mmhg,
-                    "removal": phase.removal.value,
-                    "days_required": phase.days_required,
-                }
-                for phase in self.phases
-            ],
-            "pauses": [
-                {"start": _spelled(pause.start), "end": _spelled(pause.end), "reason": pause.reason}
-                for pause in self.pauses
-            ],
+            "phases": [phase.document() for phase in self.phases],
+            "pauses": _in_order(self.pauses),
+            "unsensed": _in_order(self.unsensed),
+            "ended": None if self.ended is None else self.ended.document(),
+            "max_days": self.max_days,
+            "garment": None if self.garment is None else self.garment.document(),
+            "night": self.night.document(),
+            "grace_days": self.grace_days,
+            "preset": self.preset,
         }
 
 
-def minute_of(moment: datetime) -> int:
-    """The minute a moment lies in, counted since 1970-01-01T00:00Z."""
-    return math.floor(moment.timestamp() / MINUTE_S)
+def _cut(phase: Phase, days: int) -> Phase:
+    # whole numbers throughout: ceil of a binary fraction could ask for a day more
+    required = -(-phase.days_required * days // phase.days)
+    return phase if days == phase.days else replace(phase, days=days, days_required=required)
 
 
-def midnight_minute(day: date, zone: ZoneInfo) -> int:
-    """The minute a calendar day begins in a zone, counted since 1970-01-01T00:00Z."""
-    # Where the clocks jump over midnight, zoneinfo answers with the jump itself, which is when that day begins.
-    return minute_of(datetime(day.year, day.month, day.day, tzinfo=zone))
-
-
-def _spelled(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+def _in_order(stretches: tuple[Pause, ...]) -> list[dict[str, object]]:
+    return [each.document() for each in sorted(stretches, key=lambda each: (each.start, each.end))]
