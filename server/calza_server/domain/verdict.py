@@ -6,25 +6,36 @@ give the same answer is it given. While the order runs, minutes ahead join the u
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from calza_server.domain.ledger import Ledger, excused
-from calza_server.domain.states import State
+from calza_server.domain.day_rule import BORDERLINE_MINUTES, DayOutcome, DayResult, judge_day
+from calza_server.domain.fingerprint import evidence_digest, fingerprint
+from calza_server.domain.prescription import Mode
+from calza_server.domain.verdict_minutes import JudgedMinutes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from calza_server.domain.prescription import OrderedDay, Prescription
+    from calza_server.domain.ledger import Ledger
+    from calza_server.domain.prescription import EffectivePhase, Prescription
 
-RULE_VERSION: Final = "calza-rule-1"  # changes whenever the same ledger and order could give another answer
-BORDERLINE_MINUTES: Final = 30  # our proposal: the detector's own error in a day
+__all__ = [
+    "BORDERLINE_MINUTES",
+    "RULE_VERSION",
+    "DayOutcome",
+    "DayResult",
+    "EarlyResult",
+    "PhaseResult",
+    "Verdict",
+    "VerdictReport",
+    "judge",
+    "phase_verdict",
+]
+
+RULE_VERSION: Final = "calza-rule-2"  # changes whenever the same ledger and order could give another answer
 
 
 class Verdict(StrEnum):
@@ -39,49 +50,15 @@ class Verdict(StrEnum):
     CANNOT_BE_MET = "cannot_be_met"
 
 
-class DayOutcome(StrEnum):
-    """The answer for one day. OPEN: it is not over (or has not begun) and could still go either way."""
-
-    MET = "met"
-    NOT_MET = "not_met"
-    CANNOT_TELL = "cannot_tell"
-    OPEN = "open"
-
-
-@dataclass(frozen=True, slots=True)
-class DayResult:
-    """One day: its minutes by state (they add up to the day's length), what was required, and the answer.
-
-    `target_minutes` is the order's, `required_minutes` after tolerance and excuse. `ahead_minutes` are yet to happen.
-    `borderline`: a bound lies so near the requirement that the detector's own error could tip it.
-    """
-
-    date: date
-    phase: int
-    start_minute: int
-    end_minute: int
-    target_minutes: float
-    required_minutes: int
-    worn_minutes: int
-    not_worn_minutes: int
-    unknown_minutes: int
-    excused_minutes: int
-    ahead_minutes: int
-    outcome: DayOutcome
-    borderline: bool
-
-    @property
-    def could_count(self) -> bool:
-        """Whether this day belongs to the upper bound."""
-        return self.outcome is not DayOutcome.NOT_MET
-
-
 @dataclass(frozen=True, slots=True)
 class PhaseResult:
-    """One phase: its days, how many count for certain, how many might, how many must."""
+    """One phase (`index` in the order): its days, how many count for certain, how many might, how many must."""
 
+    index: int
     first_date: date
     last_date: date
+    end_minute: int
+    days: int
     days_met_lower: int
     days_met_upper: int
     days_required: int
@@ -89,17 +66,36 @@ class PhaseResult:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyResult:
+    """The answer over the critical phases alone, beside that over the whole order; `phases` are their indices."""
+
+    verdict: Verdict
+    phases: tuple[int, ...]
+    days_met_lower: int
+    days_met_upper: int
+    days_required: int
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictReport:
-    """The verdict on one leg's order, its bounds, and what it was worked out from. Hours are over the whole order."""
+    """The verdict on one leg's order, its bounds, and what it was worked out from. Hours are over the whole order.
+
+    `label` says why the order is shorter than it was given, empty if it is not. `early` is there where phases are
+    critical. `evidence` is the digest of order and minutes alone, `fingerprint` that of the same under this rule.
+    """
 
     verdict: Verdict
     as_of_minute: int
     running: bool
     days: tuple[DayResult, ...]
     phases: tuple[PhaseResult, ...]
+    early: EarlyResult | None
+    label: str
     worn_hours_lower: float
     worn_hours_upper: float
+    borderline_minutes: int
     rule_version: str
+    evidence: str
     fingerprint: str
 
     @property
@@ -123,85 +119,59 @@ class VerdictReport:
         return any(day.borderline for day in self.days)
 
 
-def judge(order: Prescription, ledger: Ledger, as_of_minute: int) -> VerdictReport:
-    """The verdict at the start of `as_of_minute` (since 1970-01-01T00:00Z); what lies later has not happened yet."""
-    days = order.days()
-    end = order.end_minute
-    seen = ledger.window(order.start_minute, min(as_of_minute, end))
-    ahead = Ledger.unknown(seen.end_minute, end)
-    pauses = [pause.minutes for pause in order.pauses]
-    seen, ahead = excused(seen, pauses), excused(ahead, pauses)
-    results = tuple(_judge_day(day, seen, ahead) for day in days)
-    phases = tuple(
-        _judge_phase([day for day in results if day.phase == index], phase.days_required, as_of_minute)
-        for index, phase in enumerate(order.phases)
+def judge(
+    order: Prescription, ledger: Ledger, as_of_minute: int, *, borderline_minutes: int = BORDERLINE_MINUTES
+) -> VerdictReport:
+    """The verdict at the start of `as_of_minute` (since 1970-01-01T00:00Z); what lies later has not happened yet.
+
+    `borderline_minutes` is the detector's own error in a day; it marks days and moves no answer.
+    """
+    days, effective = order.days(), order.effective_phases()
+    minutes = JudgedMinutes.of(order, ledger, as_of_minute)
+    # Daytime hours leave the night free already: to excuse it on top would ask for next to nothing.
+    nights = [day.night if order.phases[day.phase].mode is Mode.CONTINUOUS else () for day in days]
+    results = tuple(
+        judge_day(day, by_day, at_night, borderline_minutes)
+        for day, (by_day, at_night) in zip(days, minutes.by_day(days, nights), strict=True)
     )
+    phases = tuple(_judge_phase(each, results, as_of_minute) for each in effective)
     worn = sum(day.worn_minutes for day in results)
     unknown = sum(day.unknown_minutes for day in results)
-    running = bool(days) and as_of_minute < end
+    evidence = evidence_digest(order.document(), minutes.start_minute, minutes.states[: minutes.seen])
+    running = bool(days) and as_of_minute < days[-1].end_minute
     return VerdictReport(
         verdict=_overall(phases, running=running),
         as_of_minute=as_of_minute,
         running=running,
         days=results,
         phases=phases,
+        early=_early([phase for phase in phases if order.phases[phase.index].critical], as_of_minute),
+        label=order.label,
         worn_hours_lower=worn / 60,
         worn_hours_upper=(worn + unknown) / 60,
+        borderline_minutes=borderline_minutes,
         rule_version=RULE_VERSION,
-        fingerprint=fingerprint(order, seen),
+        evidence=evidence,
+        fingerprint=fingerprint(RULE_VERSION, evidence),
     )
 
 
-def _judge_day(day: OrderedDay, seen: Ledger, coming: Ledger) -> DayResult:
-    count = _count(seen, day)
-    still = _count(coming, day)
-    worn, unknown = count[State.WORN], count[State.UNKNOWN]
-    excused_minutes = count[State.EXCUSED] + still[State.EXCUSED]
-    ahead = still[State.UNKNOWN]
-    required = day.required(excused_minutes)
-    return DayResult(
-        date=day.date,
-        phase=day.phase,
-        start_minute=day.start_minute,
-        end_minute=day.end_minute,
-        target_minutes=day.target_minutes,
-        required_minutes=required,
-        worn_minutes=worn,
-        not_worn_minutes=count[State.NOT_WORN],
-        unknown_minutes=unknown,
-        excused_minutes=excused_minutes,
-        ahead_minutes=ahead,
-        outcome=day_outcome(worn, unknown, ahead, required),
-        borderline=ahead == 0 and required > 0 and near(worn, unknown, required),
-    )
-
-
-def _count(ledger: Ledger, day: OrderedDay) -> list[int]:
-    """Minutes of the day in the ledger, by state."""
-    low, high = (max(0, minute - ledger.start_minute) for minute in (day.start_minute, day.end_minute))
-    count: list[int] = np.bincount(ledger.state[low:high], minlength=len(State)).tolist()
-    return count
-
-
-def day_outcome(worn: int, unknown: int, ahead: int, required: int) -> DayOutcome:
-    """The answer for a day of so many minutes worn, unknown and still ahead."""
-    if worn >= required:
-        return DayOutcome.MET
-    if worn + unknown + ahead < required:
-        return DayOutcome.NOT_MET
-    return DayOutcome.OPEN if ahead else DayOutcome.CANNOT_TELL
-
-
-def near(worn: int, unknown: int, required: int) -> bool:
-    """Whether either bound lies within the detector's own error of the requirement."""
-    return min(abs(worn - required), abs(worn + unknown - required)) < BORDERLINE_MINUTES
-
-
-def _judge_phase(days: Sequence[DayResult], required: int, as_of_minute: int) -> PhaseResult:
+def _judge_phase(effective: EffectivePhase, results: Sequence[DayResult], as_of_minute: int) -> PhaseResult:
+    days = [day for day in results if day.phase == effective.index]
     lower = sum(day.outcome is DayOutcome.MET for day in days)
     upper = sum(day.could_count for day in days)
-    verdict = phase_verdict(lower, upper, required, running=as_of_minute < days[-1].end_minute)
-    return PhaseResult(days[0].date, days[-1].date, lower, upper, required, verdict)
+    required, end = effective.phase.days_required, days[-1].end_minute
+    return PhaseResult(
+        index=effective.index,
+        first_date=days[0].date,
+        last_date=days[-1].date,
+        end_minute=end,
+        days=len(days),
+        days_met_lower=lower,
+        days_met_upper=upper,
+        days_required=required,
+        verdict=phase_verdict(lower, upper, required, running=as_of_minute < end),
+    )
 
 
 def phase_verdict(lower: int, upper: int, required: int, *, running: bool) -> Verdict:
@@ -223,18 +193,13 @@ def _overall(phases: Sequence[PhaseResult], *, running: bool) -> Verdict:
     return Verdict.CAN_BE_MET if running else Verdict.CANNOT_TELL
 
 
-def fingerprint(order: Prescription, seen: Ledger) -> str:
-    """SHA-256 (hex) over rule version, order and the states judged: equal inputs, equal fingerprint, on any machine."""
-    starts = np.flatnonzero(np.diff(seen.state, prepend=np.uint8(255)))
-    lengths = np.diff(starts, append=len(seen))
-    document = {
-        "rule": RULE_VERSION,
-        "order": order.document(),
-        "ledger": {
-            "start_minute": seen.start_minute,
-            "states": [
-                [State(int(seen.state[start])).word, int(length)] for start, length in zip(starts, lengths, strict=True)
-            ],
-        },
-    }
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def _early(critical: Sequence[PhaseResult], as_of_minute: int) -> EarlyResult | None:
+    if not critical:
+        return None
+    return EarlyResult(
+        verdict=_overall(critical, running=as_of_minute < critical[-1].end_minute),
+        phases=tuple(phase.index for phase in critical),
+        days_met_lower=sum(phase.days_met_lower for phase in critical),
+        days_met_upper=sum(phase.days_met_upper for phase in critical),
+        days_required=sum(phase.days_required for phase in critical),
+    )
