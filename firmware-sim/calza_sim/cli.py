@@ -1,4 +1,4 @@
-"""`calza sim`: run simulated stockings, look at their flash, make things go wrong.
+"""`calza sim`: run simulated stockings and look at their flash; the other commands are in modules of their own.
 
 Reads the clock and the signals so that nothing else has to; everything it starts is in `fleet.py`.
 """
@@ -6,27 +6,27 @@ Reads the clock and the signals so that nothing else has to; everything it start
 import asyncio
 import errno
 import hashlib
-import json
 import logging
 import re
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from calza_sim import faults
-from calza_sim.faults import ControlPort, Fault, FaultError
+from calza_sim import cli_scenarios
+from calza_sim.cli_exits import JsonOption, fail, misuse, print_json
+from calza_sim.cli_faults import fault_app
+from calza_sim.faults import ControlPort, FaultError
 from calza_sim.firmware.flash import FlashError
 from calza_sim.firmware.flash_file import FileFlash
 from calza_sim.fleet import Fleet
 from calza_sim.radio import PACED, UNPACED
-from calza_sim.scenarios import SCENARIOS, scenario
+from calza_sim.scenarios import scenario
 from calza_sim.state_folder import FleetPlan, StateError, StateFolder, StockingPlan, flash_file, read_plan
 from calza_wire.minute_block import Side
 from calza_wire.records import encode_record
@@ -41,18 +41,11 @@ app = typer.Typer(
     help="Simulated stockings: real GATT servers on a virtual radio.",
     epilog="Start with `calza sim run --state .calza/sim`, then `calza gateway scan --radio sim:tcp://127.0.0.1:PORT`.",
 )
-fault_app = typer.Typer(
-    no_args_is_help=True,
-    help="Make something go wrong in a running simulator (its `run` prints the --control address).",
-    epilog="Example: calza sim fault drop --seconds 5 --control 127.0.0.1:41234 --serial CALZA-0001",
-)
+app.command(epilog="Example: calza sim scenarios --json")(cli_scenarios.scenarios)
+app.command(epilog="Example: calza sim export perfect+dead-calf+winter --out /tmp/lived")(cli_scenarios.export)
+app.command(epilog="Example: calza sim cohort --persons 100 --seed 7 --out /tmp/cohort")(cli_scenarios.cohort)
 app.add_typer(fault_app, name="fault")
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-ControlOption = Annotated[
-    str, typer.Option("--control", help="HOST:PORT that `calza sim run` printed.", metavar="HOST:PORT")
-]
-SerialOption = Annotated[str | None, typer.Option("--serial", help="One stocking; default: all of them.")]
 StateOption = Annotated[
     Path | None,
     typer.Option(
@@ -95,18 +88,18 @@ def run(
         try:
             known = None if folder is None else folder.read_plan()
             if known is not None and (stocking or stockings is not None):
-                _misuse(f"{state} already holds stockings; leave --stocking and --stockings out, or use another folder")
+                misuse(f"{state} already holds stockings; leave --stocking and --stockings out, or use another folder")
             plan = known or FleetPlan(seed, time.time() - days * DAY_S, _zone(timezone), _plans(stockings, stocking))
             asyncio.run(_run(plan, folder, port, control_port, unpaced=unpaced, as_json=as_json))
         finally:
             if folder is not None:
                 folder.close()
     except (StateError, FlashError, FaultError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            _fail(f"port {port or control_port} is in use: give another one, or 0 for any free one")
-        _fail(f"cannot start: {error}")
+            fail(f"port {port or control_port} is in use: give another one, or 0 for any free one")
+        fail(f"cannot start: {error}")
 
 
 async def _run(
@@ -141,7 +134,7 @@ def _announce(fleet: Fleet, control: ControlPort, *, as_json: bool) -> None:
         for member in fleet.members.values()
     ]
     if as_json:
-        _print_json({"event": "ready", "hci": hci, "control": control.address, "stockings": rows})
+        print_json({"event": "ready", "hci": hci, "control": control.address, "stockings": rows})
         return
     console = Console()
     table = Table(title="Stockings on the air")
@@ -157,22 +150,6 @@ def _announce(fleet: Fleet, control: ControlPort, *, as_json: bool) -> None:
     )
 
 
-@app.command(epilog="Example: calza sim scenarios --json")
-def scenarios(as_json: JsonOption = False) -> None:
-    """List what a wearer may live through."""
-    if as_json:
-        _print_json(
-            {"scenarios": [{"name": each.name, "description": each.description} for each in SCENARIOS.values()]}
-        )
-        return
-    table = Table()
-    table.add_column("scenario")
-    table.add_column("what happens")
-    for each in SCENARIOS.values():
-        table.add_row(each.name, each.description)
-    Console().print(table)
-
-
 @app.command(epilog="Example: calza sim flash --state .calza/sim --json")
 def flash(
     state: Annotated[Path, typer.Option("--state", help="The folder of `calza sim run --state`.", file_okay=False)],
@@ -182,12 +159,12 @@ def flash(
     try:
         plan = read_plan(state)
         if plan is None:
-            _fail(f"{state} is no state folder: run `calza sim run --state {state}` first")
+            fail(f"{state} is no state folder: run `calza sim run --state {state}` first")
         rows = [_flash_row(state, each) for each in plan.stockings]
     except (StateError, FlashError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
-        _print_json({"stockings": rows})
+        print_json({"stockings": rows})
         return
     table = Table()
     for name in ("serial", "log id", "first record", "next record"):
@@ -217,88 +194,9 @@ def _flash_row(folder: Path, plan: StockingPlan) -> dict[str, object]:
         chip.close()
 
 
-SecondsOption = Annotated[float, typer.Option("--seconds", help="For how long.", min=0.001)]
-
-
-@fault_app.command()
-def drop(
-    control: ControlOption, seconds: SecondsOption, serial: SerialOption = None, as_json: JsonOption = False
-) -> None:
-    """Out of range for some seconds; a link survives only what is shorter than its supervision timeout (0.7 s)."""
-    _do(control, lambda: Fault("drop", serial, seconds=seconds), as_json)
-
-
-@fault_app.command()
-def cut(control: ControlOption, serial: SerialOption = None, as_json: JsonOption = False) -> None:
-    """End the link now, as if the supervision timeout had passed; the stocking stays in range."""
-    _do(control, lambda: Fault("cut", serial), as_json)
-
-
-@fault_app.command("out-of-range")
-def out_of_range(control: ControlOption, serial: SerialOption = None, as_json: JsonOption = False) -> None:
-    """Carry the stocking away: not seen in scans, its link ends."""
-    _do(control, lambda: Fault("out-of-range", serial), as_json)
-
-
-@fault_app.command("in-range")
-def in_range(control: ControlOption, serial: SerialOption = None, as_json: JsonOption = False) -> None:
-    """Bring it back."""
-    _do(control, lambda: Fault("in-range", serial), as_json)
-
-
-@fault_app.command("power-loss")
-def power_loss(
-    control: ControlOption, seconds: SecondsOption = 5.0, serial: SerialOption = None, as_json: JsonOption = False
-) -> None:
-    """Empty battery: off the air, open minutes and clock lost; flash and bonds stay."""
-    _do(control, lambda: Fault("power-loss", serial, seconds=seconds), as_json)
-
-
-@fault_app.command("factory-reset")
-def factory_reset(control: ControlOption, serial: SerialOption = None, as_json: JsonOption = False) -> None:
-    """Erase log and bonds; the stocking draws a new log id and starts again at record 1."""
-    _do(control, lambda: Fault("factory-reset", serial), as_json)
-
-
-@fault_app.command()
-def lossy(
-    control: ControlOption,
-    rate: Annotated[float, typer.Option("--rate", help="Share of notifications lost, 0 (none) to 1.", min=0, max=1)],
-    indications: Annotated[bool, typer.Option("--indications", help="Lose indications too.")] = False,
-    serial: SerialOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Lose notifications above HCI, as a busy Linux host does."""
-    _do(control, lambda: Fault("lossy", serial, rate=rate, indications=indications), as_json)
-
-
-@fault_app.command()
-def status(control: ControlOption, serial: SerialOption = None, as_json: JsonOption = False) -> None:
-    """Change nothing and show the stockings."""
-    _do(control, lambda: Fault("status", serial), as_json)
-
-
-def _do(control: str, fault: Callable[[], Fault], as_json: bool) -> None:
-    try:
-        met = faults.ask(control, fault())
-    except FaultError as error:
-        _fail(str(error))
-    if as_json:
-        _print_json({"stockings": met})
-        return
-    table = Table()
-    for name in ("serial", "connected", "in range", "bonds", "lossy", "records"):
-        table.add_column(name)
-    for each in met:
-        flags = ("yes" if each[name] else "no" for name in ("connected", "in_range"))
-        records = f"{each['first_record']} up to {each['next_record']}"
-        table.add_row(str(each["serial"]), *flags, str(each["bonds"]), str(each["lossy"]), records)
-    Console().print(table)
-
-
 def _plans(count: int | None, written: list[str] | None) -> tuple[StockingPlan, ...]:
     if written and count is not None:
-        _misuse("give --stockings or --stocking, not both")
+        misuse("give --stockings or --stocking, not both")
     if not written:
         sides = (Side.LEFT, Side.RIGHT)
         return tuple(
@@ -306,7 +204,7 @@ def _plans(count: int | None, written: list[str] | None) -> tuple[StockingPlan, 
         )
     plans = tuple(_plan(text) for text in written)
     if len({each.serial for each in plans}) != len(plans):
-        _misuse("two stockings have the same serial")
+        misuse("two stockings have the same serial")
     return plans
 
 
@@ -316,7 +214,7 @@ def _plan(text: str) -> StockingPlan:
         serial, side, name = parts
         return StockingPlan(_serial(serial), Side(side), scenario(name).name)
     except ValueError as error:
-        _misuse(f"--stocking {text!r}: {error if len(parts) == 3 else 'wanted is SERIAL:left|right:SCENARIO'}")
+        misuse(f"--stocking {text!r}: {error if len(parts) == 3 else 'wanted is SERIAL:left|right:SCENARIO'}")
 
 
 def _serial(text: str) -> str:
@@ -329,17 +227,4 @@ def _zone(name: str) -> str:
     try:
         return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        _misuse(f"no time zone is called {name!r}")
-
-
-def _print_json(document: object) -> None:
-    print(json.dumps(document), flush=True)  # noqa: T201 - the one line programs read
-
-
-def _misuse(sentence: str) -> NoReturn:
-    raise typer.BadParameter(sentence)
-
-
-def _fail(sentence: str) -> NoReturn:
-    Console(stderr=True).print(f"[red]calza sim:[/] {sentence}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
+        misuse(f"no time zone is called {name!r}")

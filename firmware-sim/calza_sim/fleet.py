@@ -104,9 +104,19 @@ class Fleet:
         now_s = self._clock()
         zone = ZoneInfo(self.plan.timezone)
         lives = scenario(plan.scenario)
+        outages = lives.outage_spans(self.plan.start_s, zone)
+        clock_resets = lives.clock_reset_times(self.plan.start_s, zone)
         if flash.head is None:
             stocking = SimulatedStocking.create(
-                made, lives, seed=wearer, start_s=self.plan.start_s, flash=flash, zone=zone, live_s=now_s
+                made,
+                lives,
+                seed=wearer,
+                start_s=self.plan.start_s,
+                flash=flash,
+                zone=zone,
+                live_s=now_s,
+                outages=outages,
+                clock_resets=clock_resets,
             )
         else:
             stocking = SimulatedStocking.resume(
@@ -118,6 +128,8 @@ class Fleet:
                 flash=flash,
                 zone=zone,
                 live_s=now_s,
+                outages=outages,
+                clock_resets=clock_resets,
             )
         stocking.advance(now_s)
         server = await StockingServer.start(

@@ -10,35 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calza_sim import physics_figures as fig
+from calza_sim.conditions import ORDINARY, Conditions
+from calza_sim.physics_away import Away
+from calza_sim.physics_fabric import Fabric
+from calza_sim.physics_leg import Leg
+from calza_sim.physics_misfit import Misfits
 from calza_sim.physics_skin import SkinTemperature
+from calza_sim.physics_wander import Wander
 from calza_sim.wearer import Activity, Itinerary
 from calza_sim.wearer_chance import stream
+from calza_sim.wearer_events import EventKind
 
 Floats: TypeAlias = NDArray[np.float64]
-DAY_S = 86_400.0
-_POSTURE = np.array(fig.POSTURE_MMHG)
 _MICRO = np.array(fig.MICRO_MMHG)
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One person's leg in one garment: the draws that stay for life."""
-
-    resting_mmhg: Floats
-    liveliness: float
-    wave_phase: Floats
-
-    @classmethod
-    def drawn(cls, seed: int, name: str) -> "Leg":
-        """The leg called `name` (any text, such as the stocking's serial) of the person `seed`."""
-        chance = stream(seed, "leg", name)
-        ankle = float(np.clip(chance.normal(fig.ANKLE_MEAN_MMHG, fig.ANKLE_SD_MMHG), *fig.ANKLE_RANGE_MMHG))
-        ratio = np.array(fig.SITE_RATIO) + np.array(fig.SITE_RATIO_SD) * np.clip(chance.standard_normal(3), -2, 2)
-        return cls(
-            resting_mmhg=ankle * ratio,
-            liveliness=float(np.clip(chance.normal(1.0, fig.LIVELINESS_SD), 0.7, 1.4)),
-            wave_phase=chance.uniform(0.0, 2.0 * np.pi, (3, 3)),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,47 +43,59 @@ class Motion:
 class LegPhysics:
     """Pressure, motion and skin temperature of one leg living one itinerary. Times are true Unix seconds."""
 
-    def __init__(self, life: Itinerary, *, seed: int, name: str) -> None:
+    def __init__(self, life: Itinerary, *, seed: int, name: str, conditions: Conditions = ORDINARY) -> None:
         self._life = life
-        self._leg = Leg.drawn(seed, name)
-        self._skin = SkinTemperature(life, seed=seed, name=name)
+        self._leg = Leg.drawn(seed, name, conditions)
+        self._away = Away(life, seed=seed, name=name)
+        self._misfits = Misfits(life, seed=seed, name=name)
+        self._fabric = Fabric(seed=seed, name=name, new_s=life.start_s, washed_s=self._away.washed_s)
+        self._wander = Wander(seed, "leg", name)
+        self._skin = SkinTemperature(
+            life, self._away, seed=seed, name=name, ankle_mmhg=float(self._leg.resting_mmhg[0]), conditions=conditions
+        )
+        self._still = [each for each in life.events if each.kind is EventKind.STILL]
         wears = life.wears
         self._donning_s = np.array([each.donning_s for each in wears])
         self._on_s = np.array([each.on_s for each in wears])
         self._doffing_s = np.array([each.doffing_s for each in wears])
         self._off_s = np.array([each.off_s for each in wears])
-        chance = stream(seed, "garment", name)
-        self._folded = chance.uniform(*fig.FOLDED_MMHG, len(wears) + 1)
         positions = stream(seed, "position", name).standard_normal((len(life.bout_start_s), 3))
         self._position = positions * fig.POSITION_SD_MMHG
         self._overshoot = stream(seed, "overshoot", name).uniform(*fig.OVERSHOOT, len(wears))
+        seats = np.clip(stream(seed, "seat", name).standard_normal((len(wears), 3)), -2.5, 2.5)
+        self._seat = 1.0 + fig.SEAT_SPREAD * seats
 
     def pressure(self, times_s: Floats) -> Floats:
-        """Interface pressure without its quick motion, mmHg, [n, 3]; off the leg the folded garment's few mmHg."""
+        """Interface pressure without its quick motion, mmHg, [n, 3]; off the leg what its place presses on it."""
         wear, handled = self._where(times_s)
-        folded = self._folded[np.searchsorted(self._off_s, times_s, side="right")]
-        mmhg = np.repeat(folded[:, None], 3, axis=1)
-        on = np.flatnonzero(handled)
+        mmhg = np.zeros((len(times_s), 3))
+        on, off = np.flatnonzero(handled), np.flatnonzero(~handled)
+        mmhg[off] = self._away.pressure(times_s[off])
         if len(on):
             at, which = times_s[on], wear[on]
             bout = self._life.bout(at)
-            resting = self._leg.resting_mmhg + _POSTURE[self._life.bout_activity[bout]] + self._position[bout]
-            settled = 1.0 - fig.SETTLING_FRACTION * -np.expm1(-(at - self._donning_s[which]) / fig.SETTLING_TAU_S)
-            aged = np.maximum(1.0 - fig.AGEING_PER_DAY * (at - self._life.start_s) / DAY_S, fig.LEAST_AGED)
-            mmhg[on] = resting * (settled * aged)[:, None] * self._in_place(at, which)
+            resting = self._leg.resting_mmhg + self._leg.posture_mmhg[self._life.bout_activity[bout]]
+            resting = (resting + self._position[bout]) * self._seat[which] + fig.LEG_WANDER_MMHG * self._wander.at(at)
+            worn = np.maximum(resting * self._fabric.kept(at, self._donning_s[which])[:, None], 0.0)
+            self._misfits.apply(at, worn)
+            mmhg[on] = worn * self._in_place(at, which)
         return mmhg
 
     def motion(self, times_s: Floats) -> Motion:
-        """The quick motion; all of it is zero off the leg, but for hands putting the garment on or taking it off."""
+        """The quick motion. Off the leg there are no waves, and what is irregular is hands or the garment's place."""
         wear, handled = self._where(times_s)
         activity = self._life.activity(times_s)
         alive = np.where(handled, self._leg.liveliness, 0.0)
         walking = alive * (activity == Activity.WALKING)
         micro = alive * _MICRO[activity]
+        for each in self._still:
+            micro[(times_s >= each.start_s) & (times_s < each.end_s)] = 0.0
         hands = handled & ~self._in_full(times_s, wear)
         micro = np.where(hands, fig.HANDLING_MMHG, micro)
+        off = np.flatnonzero(~handled)
+        micro[off] = self._away.micro(times_s[off])
         return Motion(
-            gait=walking[:, None] * (np.array(fig.GAIT_PEAK_TO_PEAK_MMHG) / 2.0),
+            gait=walking[:, None] * (self._leg.gait_mmhg / 2.0),
             breath=alive[:, None] * np.array(fig.BREATH_MMHG),
             pulse=alive[:, None] * np.array(fig.PULSE_MMHG),
             micro=np.repeat(micro[:, None], 3, axis=1),

@@ -5,55 +5,23 @@ sampling distributions, some thousand times faster. Both use the same draws for 
 outlives a sample. Nothing here knows whether a minute counts as worn.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calza_sim import physics_figures as fig
 from calza_sim.firmware.minutes import SAMPLE_HZ, SAMPLES_PER_MINUTE, MinuteAccumulator, MinuteTable
 from calza_sim.physics import LegPhysics
+from calza_sim.physics_figures import MICRO_LOG_SD
+from calza_sim.physics_figures_sensors import SENSOR_WANDER_MMHG, SKIN_NOISE_C
+from calza_sim.physics_wander import Wander
+from calza_sim.sensor_errors import SensorErrors
 from calza_sim.wearer_chance import stream
 
 Floats: TypeAlias = NDArray[np.float64]
-DAY_S = 86_400.0
-DRIFT_DAYS = 3_650  # ten years: longer than any battery or garment; drift stands still afterwards
 DRAW_BLOCK = 1_440  # minutes whose draws are made together
 SUBPOINTS = 6  # a drawn minute looks at the slow pressure every 10 s
-
-
-@dataclass(frozen=True, slots=True)
-class SensorErrors:
-    """What calibration left over, per site: gain (1 is none), offset (mmHg), drift (mmHg, a row a day), skin (degC)."""
-
-    gain: Floats
-    offset_mmhg: Floats
-    drift_mmhg: Floats
-    skin_offset_c: float
-
-    @classmethod
-    def drawn(cls, seed: int, name: str) -> "SensorErrors":
-        """The errors of the stocking called `name` (its serial)."""
-        chance = stream(seed, "sensors", name)
-        steps = stream(seed, "drift", name).standard_normal((DRIFT_DAYS, 3)) * fig.DRIFT_MMHG_PER_SQRT_DAY
-        steps[0] = 0.0
-        bound = fig.DRIFT_BOUND_MMHG
-        walked = (np.cumsum(steps, axis=0) + bound) % (4.0 * bound)  # reflected at both bounds
-        return cls(
-            gain=np.clip(chance.normal(1.0, fig.GAIN_SD, 3), 0.75, 1.25),
-            offset_mmhg=np.clip(chance.normal(0.0, fig.OFFSET_SD_MMHG, 3), -4.0, 4.0),
-            drift_mmhg=np.where(walked > 2.0 * bound, 4.0 * bound - walked, walked) - bound,
-            skin_offset_c=float(chance.normal(0.0, fig.SKIN_OFFSET_SD_C)),
-        )
-
-    def offset_at(self, age_s: Floats) -> Floats:
-        """Offset and drift together at an age in seconds, mmHg, [n, 3]."""
-        days = np.clip(age_s / DAY_S, 0.0, DRIFT_DAYS - 1.001)
-        day = days.astype(np.int64)
-        part = (days - day)[:, None]
-        return self.offset_mmhg + self.drift_mmhg[day] * (1.0 - part) + self.drift_mmhg[day + 1] * part
 
 
 class Sensors:
@@ -66,10 +34,19 @@ class Sensors:
         self._name = name
         self._born_s = born_s
         self._draws = lru_cache(maxsize=4)(self._draw_block)
+        self._wander = Wander(seed, "sensors", name)
 
     def offset(self, times_s: Floats) -> Floats:
-        """Offset of each site, mmHg, [n, 3]."""
-        return self.errors.offset_at(times_s - self._born_s)
+        """Offset, drift and wander of each site, mmHg, [n, 3]."""
+        return self.errors.offset_at(times_s - self._born_s) + SENSOR_WANDER_MMHG * self._wander.at(times_s)
+
+    def die(self, times_s: Floats, mmhg: Floats, alive: Floats, still: Floats) -> Floats:
+        """`mmhg` where the site lives; where it is dead `alive`, or `still` if the firmware can see it. All [n, 3]."""
+        if not self.errors.any_die:
+            return mmhg
+        age_s = times_s - self._born_s
+        dead = np.where(self.errors.flagged_at(age_s), still, alive)
+        return np.where(self.errors.dead_at(age_s), dead, mmhg)
 
     def noise_of_minute(self, minute: int) -> Floats:
         """Unit white noise for the samples of one true minute: [600, 7] for 3 sites' movement, 3 sites, skin."""
@@ -86,7 +63,7 @@ class Sensors:
 
     def restlessness(self, minutes: NDArray[np.int64]) -> Floats:
         """How lively small movements are in each true minute: around 1."""
-        return np.asarray(np.exp(fig.MICRO_LOG_SD * self.draws(minutes)[:, 0]))
+        return np.asarray(np.exp(MICRO_LOG_SD * self.draws(minutes)[:, 0]))
 
     def _draw_block(self, block: int) -> Floats:
         chance = stream(self._seed, "minutes", self._name, block)
@@ -121,8 +98,10 @@ class SampledMinutes:
         motion = sensors.physics.motion(times_s)
         moved = sensors.physics.waves(times_s, motion) + motion.micro * sensors.restlessness(minute) * noise[:, :3]
         mmhg = errors.gain * (sensors.physics.pressure(times_s) + moved) + sensors.offset(times_s)
-        mmhg += fig.NOISE_MMHG * noise[:, 3:6]
-        skin = sensors.physics.skin(times_s) + errors.skin_offset_c + fig.SKIN_NOISE_C * noise[:, 6]
+        white = errors.noise_mmhg * noise[:, 3:6]
+        still = np.broadcast_to(errors.dead_mmhg, mmhg.shape)
+        mmhg = sensors.die(times_s, mmhg + white, still + white, still)
+        skin = sensors.physics.skin(times_s) + errors.skin_offset_c + SKIN_NOISE_C * noise[:, 6]
         return np.column_stack([mmhg, skin])
 
 
@@ -150,15 +129,21 @@ class DrawnMinutes:
         draws = sensors.draws(minutes)
         waves = motion.wave_variance.reshape(n, SUBPOINTS, 3).mean(axis=1)
         micro = (motion.micro**2).reshape(n, SUBPOINTS, 3).mean(axis=1)
-        restless = np.exp(fig.MICRO_LOG_SD * draws[:, :1])
-        white = errors.gain**2 * micro * restless**2 + fig.NOISE_MMHG**2
-        course = errors.gain**2 * (slow.var(axis=1) + waves)
+        restless = np.exp(MICRO_LOG_SD * draws[:, :1])
         count = samples[:, None].astype(np.float64)
-        mean = errors.gain * slow.mean(axis=1) + sensors.offset(middles_s) + np.sqrt(white / count) * draws[:, 2:5]
+        hiss = np.full((n, 3), errors.noise_mmhg**2)
+        white = errors.gain**2 * micro * restless**2 + hiss
+        course = errors.gain**2 * (slow.var(axis=1) + waves)
+        dead = np.broadcast_to(errors.dead_mmhg, (n, 3))
+        white = sensors.die(middles_s, white, hiss, hiss * 0.0)
+        course = sensors.die(middles_s, course, course * 0.0, course * 0.0)
+        level = sensors.die(middles_s, errors.gain * slow.mean(axis=1) + sensors.offset(middles_s), dead, dead)
+        mean = level + np.sqrt(white / count) * draws[:, 2:5]
         chi = draws[:, 8:11] * ((count - 2.0) / (SAMPLES_PER_MINUTE - 2))  # exact for a whole minute
-        bent = (draws[:, 5:8] + np.sqrt(count * course / white)) ** 2
-        skin = physics.skin(middles_s) + errors.skin_offset_c + fig.SKIN_NOISE_C * draws[:, 1] / np.sqrt(samples)
-        return MinuteTable(mean, np.sqrt(white / count * (chi + bent)), skin, physics.charging(middles_s))
+        # (draw + sqrt(n course / white))^2 white / n, written so that no noise at all is no division by zero
+        bent = (np.sqrt(white / count) * draws[:, 5:8] + np.sqrt(course)) ** 2
+        skin = physics.skin(middles_s) + errors.skin_offset_c + SKIN_NOISE_C * draws[:, 1] / np.sqrt(samples)
+        return MinuteTable(mean, np.sqrt(white / count * chi + bent), skin, physics.charging(middles_s))
 
 
 class LiveFrom:

@@ -1,7 +1,7 @@
 """A whole simulated stocking, put together from a seed: a wearer's life, a leg's physics, sensors and firmware."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from typing import Final, Self
 
@@ -14,7 +14,8 @@ from calza_sim.firmware.minutes import MinuteSource, MinuteTable
 from calza_sim.manufacture import Manufacture
 from calza_sim.physics import LegPhysics
 from calza_sim.scenarios import Scenario
-from calza_sim.sensors import DrawnMinutes, LiveFrom, SensorErrors, Sensors
+from calza_sim.sensor_errors import SensorErrors
+from calza_sim.sensors import DrawnMinutes, LiveFrom, Sensors
 from calza_sim.truth import Truth, truth
 from calza_sim.wearer import Itinerary, live
 from calza_sim.wearer_chance import stream
@@ -48,7 +49,7 @@ class World:
         self._name = name
         self._start_s = start_s
         self._live_s = live_s
-        self._errors = SensorErrors.drawn(seed, name)
+        self._errors = SensorErrors.drawn(seed, name, scenario.conditions)
         self._days = FIRST_DAYS
         self._make()
 
@@ -66,7 +67,7 @@ class World:
 
     def _make(self) -> None:
         self._life = live(self.scenario.plans(self._days), seed=self._seed, start_s=self._start_s, zone=self.zone)
-        physics = LegPhysics(self._life, seed=self._seed, name=self._name)
+        physics = LegPhysics(self._life, seed=self._seed, name=self._name, conditions=self.scenario.conditions)
         sensors = Sensors(physics, self._errors, seed=self._seed, name=self._name, born_s=self._start_s)
         self._source: MinuteSource = DrawnMinutes(sensors) if self._live_s is None else LiveFrom(sensors, self._live_s)
 
@@ -83,8 +84,19 @@ class SimulatedStocking(Firmware):
         boot_s: float,
         draw_log_id: Callable[[float], bytes],
         drift_ppm: float,
+        outages: Sequence[tuple[float, float]] = (),
+        clock_resets: Sequence[float] = (),
     ) -> None:
-        super().__init__(made, world, flash, boot_s=boot_s, draw_log_id=draw_log_id, drift_ppm=drift_ppm)
+        super().__init__(
+            made,
+            world,
+            flash,
+            boot_s=boot_s,
+            draw_log_id=draw_log_id,
+            drift_ppm=drift_ppm,
+            outages=outages,
+            clock_resets=clock_resets,
+        )
         self._world = world
 
     @classmethod
@@ -99,17 +111,21 @@ class SimulatedStocking(Firmware):
         zone: tzinfo = UTC,
         live_s: float | None = None,
         clock_set: bool = True,
+        outages: Sequence[tuple[float, float]] = (),
+        clock_resets: Sequence[float] = (),
     ) -> Self:
         """A stocking fitted at `start_s` (true Unix seconds) on blank flash to the wearer `seed`, who lives in `zone`.
 
         `live_s`: minutes from then on are sampled at 10 Hz (default: none are). `clock_set`: the clinic sets the clock
-        at fitting. Raises ValueError when the flash already holds a log: `resume` goes on with it.
+        at fitting. `outages`, `clock_resets`: see `Firmware`, in true Unix seconds. Raises ValueError when the flash
+        already holds a log (`resume` goes on with it), or an outage makes no sense.
         """
         if flash.head is not None:
             raise ValueError(
                 "this flash already holds a log: resume the stocking it belongs to instead of creating one"
             )
-        made_one = cls._assembled(made, scenario, seed, start_s, flash, zone, live_s, boot_s=start_s)
+        power = (outages, clock_resets)
+        made_one = cls._assembled(made, scenario, seed, start_s, flash, zone, live_s, power, boot_s=start_s)
         if clock_set:
             made_one.set_elapsed_time(TimeStamp.at(start_s, source=TimeSource.NTP).encode(), start_s)
         return made_one
@@ -126,12 +142,15 @@ class SimulatedStocking(Firmware):
         flash: Flash,
         zone: tzinfo = UTC,
         live_s: float | None = None,
+        outages: Sequence[tuple[float, float]] = (),
+        clock_resets: Sequence[float] = (),
     ) -> Self:
         """The same stocking after its process ended: power comes back at `now_s`; what was in RAM is lost.
 
         Log id, records and counters are the flash's; the clock counts from zero and wants to be set.
         """
-        return cls._assembled(made, scenario, seed, start_s, flash, zone, live_s, boot_s=now_s)
+        power = (outages, clock_resets)
+        return cls._assembled(made, scenario, seed, start_s, flash, zone, live_s, power, boot_s=now_s)
 
     @classmethod
     def _assembled(
@@ -143,6 +162,7 @@ class SimulatedStocking(Firmware):
         flash: Flash,
         zone: tzinfo,
         live_s: float | None,
+        power: tuple[Sequence[tuple[float, float]], Sequence[float]],
         *,
         boot_s: float,
     ) -> Self:
@@ -151,7 +171,17 @@ class SimulatedStocking(Firmware):
 
         world = World(scenario, seed=seed, name=made.serial, start_s=start_s, zone=zone, live_s=live_s)
         drift_ppm = float(stream(seed, "crystal", made.serial).uniform(-CRYSTAL_PPM, CRYSTAL_PPM))
-        return cls(made, world, flash, boot_s=boot_s, draw_log_id=draw_log_id, drift_ppm=drift_ppm)
+        outages, clock_resets = power
+        return cls(
+            made,
+            world,
+            flash,
+            boot_s=boot_s,
+            draw_log_id=draw_log_id,
+            drift_ppm=drift_ppm,
+            outages=outages,
+            clock_resets=clock_resets,
+        )
 
     def truth(self, until_s: float) -> Truth:
         """Who wore it when, for every whole UTC minute from fitting to `until_s` (true Unix seconds)."""

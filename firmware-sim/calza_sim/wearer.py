@@ -4,45 +4,23 @@ A day is a day of the wearer's own zone. Every day draws from its own stream, so
 with exactly the same days.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calza_sim.wearer_bouts import HELD, Bout, day_bouts, hold
+from calza_sim.wearer_bouts import Activity as Activity
 from calza_sim.wearer_chance import stream
+from calza_sim.wearer_events import Event, EventKind, TimedEvent
 
 EDGE_JITTER_H: Final = 0.2  # sd with which people keep their times; our assumption
 BREAK_LENGTH_SPREAD: Final = 0.2  # a break lasts this fraction longer or shorter; our assumption
 DONNING_S: Final = (30.0, 300.0)  # from foot to thigh, log-uniform; our assumption
 DOFFING_S: Final = (15.0, 90.0)  # our assumption: pulling off is quicker
 FIRST_DONNING_DELAY_S: Final = 60.0  # the stocking is switched on, then put on; our assumption
-
-
-class Activity(IntEnum):
-    """What the wearer does; it decides posture, gait and warmth."""
-
-    ASLEEP = 0
-    SITTING = 1
-    STANDING = 2
-    WALKING = 3
-    SHOWERING = 4
-
-    @property
-    def posture(self) -> str:
-        """The posture this activity is done in."""
-        return ("lying", "sitting", "standing", "walking", "standing")[self]
-
-
-# activity, share of bouts, median length in minutes; our assumption of an ordinary working day (about 3 h on foot)
-WAKING_BOUTS: Final = ((Activity.SITTING, 0.50, 25.0), (Activity.STANDING, 0.28, 8.0), (Activity.WALKING, 0.22, 7.0))
-TURNING_MIN: Final = 40.0  # median time between turns in bed; our assumption
-BOUT_LOG_SD: Final = 0.6  # spread of bout lengths; our assumption
-WAKING_H: Final = (6.9, 22.8)  # getting up and going to bed, local hours; our assumption
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +32,11 @@ class Break:
     reason: str
     activity: Activity = Activity.SITTING
 
+    @property
+    def end(self) -> float:
+        """When it is over, local hour."""
+        return self.hour + self.minutes / 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
@@ -63,6 +46,7 @@ class DayPlan:
     breaks: tuple[Break, ...] = ()
     off_reason: str = "night"
     charging: tuple[tuple[float, float], ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +78,7 @@ class Itinerary:
     wears: tuple[Wear, ...]
     charging: tuple[tuple[float, float], ...]
     reason_before: str
+    events: tuple[TimedEvent, ...] = ()
 
     def activity(self, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
         """The `Activity` at each time."""
@@ -116,8 +101,9 @@ def live(plans: tuple[DayPlan, ...], *, seed: int, start_s: float, zone: tzinfo 
     """
     first_day = datetime.fromtimestamp(start_s, zone).date()
     spans: list[_Span] = []
-    bouts: list[tuple[float, Activity]] = []
+    bouts: list[Bout] = []
     charging: list[tuple[float, float]] = []
+    happened: list[TimedEvent] = []
     for number, plan in enumerate(plans):
         day = first_day + timedelta(days=number)
         chance = stream(seed, "day", number)
@@ -125,19 +111,47 @@ def live(plans: tuple[DayPlan, ...], *, seed: int, start_s: float, zone: tzinfo 
         for span in _worn_hours(plan, breaks, chance):
             _join(spans, span.on_the_clock(day, zone))
         charging += [(local_seconds(day, a, zone), local_seconds(day, b, zone)) for a, b in plan.charging]
-        for hour, activity in _bouts(plan, breaks, chance):
-            bouts.append((local_seconds(day, hour, zone), activity))
+        happened += [_timed(each, local_seconds(day, each.hour, zone)) for each in plan.events]
+        handled = [hour for span in plan.worn for hour in span if hour not in {0.0, 24.0}]
+        handled += [hour for each in breaks for hour in (each.hour, each.end)]
+        off = ((each.hour, each.end, each.activity) for each in breaks)
+        bouts += [(local_seconds(day, hour, zone), activity) for hour, activity in day_bouts(handled, off, chance)]
     bouts.sort()  # the hour that summer time skips would come out of order
+    end_s = local_seconds(first_day + timedelta(days=len(plans)), 0.0, zone)
+    events = _joined(happened)
+    for each in events:
+        if each.kind in HELD:
+            hold(bouts, each, end_s)
     return Itinerary(
         midnight_s=local_seconds(first_day, 0.0, zone),
         start_s=start_s,
-        end_s=local_seconds(first_day + timedelta(days=len(plans)), 0.0, zone),
+        end_s=end_s,
         bout_start_s=np.array([at for at, _ in bouts]),
         bout_activity=np.array([int(activity) for _, activity in bouts], dtype=np.int64),
         wears=_wears(spans, start_s),
         charging=tuple(charging),
         reason_before="not yet put on" if spans else plans[0].off_reason,
+        events=events,
     )
+
+
+def _timed(event: Event, start_s: float) -> TimedEvent:
+    return TimedEvent(event.kind, start_s, start_s + event.minutes * 60.0, event.site, event.size)
+
+
+def _joined(events: list[TimedEvent]) -> tuple[TimedEvent, ...]:
+    """An event that begins before the last of its like has ended goes on with it, as over midnight."""
+    joined: list[TimedEvent] = []
+    latest: dict[tuple[EventKind, int | None, float | None], int] = {}
+    for each in events:
+        like = (each.kind, each.site, each.size)
+        at = latest.get(like)
+        if at is not None and joined[at].start_s <= each.start_s <= joined[at].end_s:
+            joined[at] = replace(joined[at], end_s=max(joined[at].end_s, each.end_s))
+        else:
+            latest[like] = len(joined)
+            joined.append(each)
+    return tuple(joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +181,9 @@ def _worn_hours(plan: DayPlan, breaks: list[Break], chance: np.random.Generator)
         at = _jittered(start, chance)
         until = _jittered(end, chance)
         for each in sorted(breaks, key=lambda one: one.hour):
-            resumed = each.hour + each.minutes / 60.0
-            if at < each.hour and resumed < until:
+            if at < each.hour and each.end < until:
                 pieces.append((at, each.hour, each.reason))
-                at = resumed
+                at = each.end
         pieces.append((at, until, plan.off_reason))
     return [
         _Span(start, end, reason, _log_uniform(DONNING_S, chance), _log_uniform(DOFFING_S, chance))
@@ -193,48 +206,6 @@ def _join(spans: list[_Span], new: _Span) -> None:
         before = spans.pop()
         new = _Span(before.start, new.end, new.reason_after, before.donning_s, new.doffing_s)
     spans.append(new)
-
-
-def _bouts(plan: DayPlan, breaks: list[Break], chance: np.random.Generator) -> list[tuple[float, Activity]]:
-    handled = [hour for span in plan.worn for hour in span if hour not in {0.0, 24.0}]
-    handled += [each.hour for each in breaks] + [each.hour + each.minutes / 60.0 for each in breaks]
-    up, bed = (hour + EDGE_JITTER_H * float(chance.standard_normal()) for hour in WAKING_H)
-    up = max(min([up, *(hour - 0.5 for hour in handled)]), 0.0)  # nobody handles a stocking asleep
-    bed = min(max([bed, *(hour + 0.5 for hour in handled)]), 23.95)
-    bouts = _filled(0.0, up, chance, lambda _: (Activity.ASLEEP, TURNING_MIN))
-    bouts += _filled(up, bed, chance, _waking_bout)
-    for each in breaks:
-        bouts = _overlaid(bouts, each)
-    return bouts + _filled(bed, 24.0, chance, lambda _: (Activity.ASLEEP, TURNING_MIN))
-
-
-def _filled(
-    start: float, end: float, chance: np.random.Generator, kind: Callable[[float], tuple[Activity, float]]
-) -> list[tuple[float, Activity]]:
-    """Bouts from one hour to another; `kind` turns a random point of 0..1 into an activity and its median minutes."""
-    bouts: list[tuple[float, Activity]] = []
-    hour = start
-    while hour < end:
-        activity, median_min = kind(float(chance.random()))
-        bouts.append((hour, activity))
-        hour += median_min / 60.0 * math.exp(BOUT_LOG_SD * float(chance.standard_normal()))
-    return bouts
-
-
-def _waking_bout(point: float) -> tuple[Activity, float]:
-    for activity, share, median_min in WAKING_BOUTS:
-        if point < share:
-            return activity, median_min
-        point -= share
-    return WAKING_BOUTS[0][0], WAKING_BOUTS[0][2]
-
-
-def _overlaid(bouts: list[tuple[float, Activity]], during: Break) -> list[tuple[float, Activity]]:
-    end = during.hour + during.minutes / 60.0
-    interrupted = [activity for hour, activity in bouts if hour <= end]
-    kept = [(hour, activity) for hour, activity in bouts if not during.hour <= hour <= end]
-    resumed = interrupted[-1] if interrupted else Activity.STANDING
-    return sorted([*kept, (during.hour, during.activity), (end, resumed)])
 
 
 def _wears(spans: list[_Span], start_s: float) -> tuple[Wear, ...]:

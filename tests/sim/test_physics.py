@@ -4,93 +4,107 @@ import numpy as np
 import pytest
 
 from calza_sim import physics_figures as fig
-from calza_sim.physics import Leg, LegPhysics
-from calza_sim.scenarios import SCENARIOS, daytime
-from calza_sim.wearer import Activity, Itinerary, Wear, live
-
-START_S = 1_768_000_000.0 - 1_768_000_000.0 % 86_400.0
-HOUR_S = 3_600.0
+from calza_sim.physics import LegPhysics
+from calza_sim.scenarios import SCENARIOS
+from calza_sim.wearer import Activity, Wear, live
+from tests.sim.lives import DAY_S, HOUR_S, ON_S, START_S, WEAR, life_of
 
 
-def day_of(activity: Activity, *wears: Wear, hours: float = 24.0) -> Itinerary:
-    return Itinerary(
-        midnight_s=START_S,
-        start_s=START_S,
-        end_s=START_S + hours * HOUR_S,
-        bout_start_s=np.array([START_S]),
-        bout_activity=np.array([int(activity)]),
-        wears=wears,
-        charging=(),
-        reason_before="",
-    )
+def physics_of(activity: Activity, *wears: Wear, seed: int = 1, hours: float = 24.0) -> LegPhysics:
+    return LegPhysics(life_of(activity, *wears, hours=hours), seed=seed, name="a")
 
 
-ON_S = START_S + HOUR_S
-WEAR = Wear(ON_S - 120.0, ON_S, ON_S + 20 * HOUR_S, ON_S + 20 * HOUR_S + 60.0, "night")
+def test_donning_goes_up_the_leg_and_overshoots_by_a_half_to_twice() -> None:
+    peaks = []
+    for seed in range(30):
+        physics = physics_of(Activity.SITTING, WEAR, seed=seed)
+        times_s = np.arange(WEAR.donning_s - 10, ON_S + 600, 1.0)
+        mmhg = physics.pressure(times_s)
+        resting = mmhg[-300:].mean(axis=0)
+        reached = [int(np.argmax(mmhg[:, site] > 0.5 * resting[site])) for site in range(3)]
+        assert reached == sorted(reached)
+        assert len(set(reached)) == 3
+        peaks.append(mmhg.max(axis=0)[0] / resting[0])  # the firmest site: wander and settling move it least
+    assert 1.4 < min(peaks) < 1.6
+    assert 1.9 < max(peaks) < 2.1
 
 
-def test_legs_are_like_those_of_the_study() -> None:
-    legs = np.array([Leg.drawn(seed, "any").resting_mmhg for seed in range(2_000)])
-    assert legs[:, 0].mean() == pytest.approx(fig.ANKLE_MEAN_MMHG, abs=0.5)
-    assert 4.5 < legs[:, 0].std() < 5.8
-    low, high = fig.ANKLE_RANGE_MMHG
-    assert legs[:, 0].min() >= low
-    assert legs[:, 0].max() <= high
-    assert np.median(legs[:, 1] / legs[:, 0]) == pytest.approx(0.72, abs=0.01)
-    assert np.median(legs[:, 2] / legs[:, 0]) == pytest.approx(0.40, abs=0.01)
-
-
-def test_donning_goes_up_the_leg_and_overshoots() -> None:
-    physics = LegPhysics(day_of(Activity.SITTING, WEAR), seed=1, name="a")
-    times_s = np.arange(WEAR.donning_s - 10, ON_S + 600, 1.0)
-    mmhg = physics.pressure(times_s)
-    resting = physics.pressure(np.array([ON_S + HOUR_S]))[0]
-    reached = [int(np.argmax(mmhg[:, site] > 0.5 * resting[site])) for site in range(3)]
-    assert reached == sorted(reached)
-    assert len(set(reached)) == 3
-    assert np.all(mmhg.max(axis=0) > 1.1 * resting)
-    assert np.all(mmhg.max(axis=0) < 2.0 * resting)
-
-
-def test_doffing_goes_down_the_leg_to_the_folded_garment() -> None:
-    physics = LegPhysics(day_of(Activity.SITTING, WEAR), seed=1, name="a")
+def test_doffing_goes_down_the_leg_to_what_lies_about() -> None:
+    physics = physics_of(Activity.SITTING, WEAR)
     times_s = np.arange(WEAR.doffing_s - 10, WEAR.off_s + 60, 1.0)
     mmhg = physics.pressure(times_s)
     gone = [int(np.argmax(mmhg[:, site] < 0.5 * mmhg[0, site])) for site in (2, 1, 0)]
     assert gone == sorted(gone)
     assert len(set(gone)) == 3
     assert np.all(mmhg[-1] == mmhg[-1, 0])
-    assert fig.FOLDED_MMHG[0] <= mmhg[-1, 0] <= fig.FOLDED_MMHG[1]
+    assert fig.LAID_DOWN_MMHG[0] <= mmhg[-1, 0] <= fig.LAID_DOWN_MMHG[1]
 
 
-def test_the_fabric_settles_by_three_percent_in_an_hour() -> None:
-    physics = LegPhysics(day_of(Activity.ASLEEP, WEAR), seed=1, name="a")
-    early, late = physics.pressure(np.array([ON_S + 300, ON_S + 3 * HOUR_S]))[:, 0]
-    assert 0.015 < 1 - late / early < 0.035
+def mean_pressure(physics: LegPhysics, middle_s: float, *, hours: float) -> float:
+    """The ankle's pressure over some hours, in which slow wander averages out."""
+    times_s = middle_s + np.arange(-hours / 2, hours / 2, 0.02) * HOUR_S
+    return float(physics.pressure(times_s)[:, 0].mean())
 
 
-def test_the_fabric_ages_by_six_percent_in_a_month() -> None:
-    lasting = Wear(ON_S - 120.0, ON_S, ON_S + 40 * 24 * HOUR_S, ON_S + 40 * 24 * HOUR_S + 60.0, "night")
-    physics = LegPhysics(day_of(Activity.ASLEEP, lasting, hours=1_000.0), seed=1, name="a")
-    first, last = physics.pressure(np.array([ON_S + 24 * HOUR_S, ON_S + 31 * 24 * HOUR_S]))[:, 0]
-    assert 1 - last / first == pytest.approx(0.058, abs=0.002)
+def test_the_fabric_settles_by_three_percent_within_the_hour() -> None:
+    ratios = []
+    for seed in range(60):
+        physics = physics_of(Activity.ASLEEP, WEAR, seed=seed)
+        early = mean_pressure(physics, ON_S + 360, hours=0.1)
+        ratios.append(early / mean_pressure(physics, ON_S + 3 * HOUR_S, hours=2.0))
+    left_after_six_minutes = fig.SETTLING_FRACTION * np.exp(-360 / fig.SETTLING_TAU_S)
+    assert np.mean(ratios) - 1 == pytest.approx(left_after_six_minutes, abs=0.007)
+    assert fig.SETTLING_FRACTION < fig.SETTLING_BANDAGE_FRACTION
+
+
+def test_the_fabric_ages_as_measured_over_five_months() -> None:
+    lasting = Wear(ON_S - 120.0, ON_S, ON_S + 200 * DAY_S, ON_S + 200 * DAY_S + 60.0, "night")
+    kept = []
+    for seed in range(40):
+        physics = physics_of(Activity.ASLEEP, lasting, seed=seed, hours=5_000.0)
+        days = [mean_pressure(physics, START_S + day * DAY_S, hours=12.0) for day in (1, 31, 92, 138)]
+        kept.append([day / days[0] for day in days[1:]])
+    assert np.mean(kept, axis=0) == pytest.approx([27.6 / 29.3, 26.5 / 29.3, 25.0 / 29.3], abs=0.015)
+    assert np.std(kept, axis=0)[2] > 0.02  # garments differ
+
+
+def test_a_worn_leg_wanders_slowly_and_no_two_donnings_sit_alike() -> None:
+    again = Wear(ON_S + 21 * HOUR_S, ON_S + 21.1 * HOUR_S, ON_S + 40 * HOUR_S, ON_S + 40.1 * HOUR_S, "night")
+    physics = physics_of(Activity.ASLEEP, WEAR, again, hours=48.0)
+    times_s = ON_S + np.arange(2, 19, 1 / 60) * HOUR_S
+    mmhg = physics.pressure(times_s)
+    assert mmhg.std(axis=0) == pytest.approx(fig.LEG_WANDER_MMHG, rel=0.35)
+    assert np.abs(np.diff(mmhg, axis=0)).max() < fig.LEG_WANDER_MMHG  # from minute to minute it goes, it does not jump
+    changes = []
+    for seed in range(100):
+        physics = physics_of(Activity.ASLEEP, WEAR, again, seed=seed, hours=48.0)
+        changes.append(
+            mean_pressure(physics, ON_S + 34 * HOUR_S, hours=6.0)
+            / mean_pressure(physics, ON_S + 15 * HOUR_S, hours=6.0)
+        )
+    assert np.std(changes) == pytest.approx(fig.SEAT_SPREAD * np.sqrt(2), rel=0.4)
+    assert np.mean(changes) == pytest.approx(1.0, abs=0.015)
 
 
 def test_standing_presses_most_on_the_calf() -> None:
     lying, standing = (
-        LegPhysics(day_of(activity, WEAR), seed=1, name="a").pressure(np.array([ON_S + 2 * HOUR_S]))[0]
+        np.array(
+            [physics_of(activity, WEAR, seed=seed).pressure(np.array([ON_S + 2 * HOUR_S]))[0] for seed in range(100)]
+        )
         for activity in (Activity.ASLEEP, Activity.STANDING)
     )
-    rise = standing - lying
-    assert rise[1] == pytest.approx(4.2, abs=0.3)
-    assert rise[1] > rise[0]
+    rise = (standing - lying).mean(axis=0)
+    assert rise[1] == pytest.approx(4.2, abs=0.4)
+    assert rise[1] > 2 * rise[0]
+    assert np.all(standing[:, 1] > lying[:, 1])
 
 
 def test_only_walking_has_gait_and_only_a_leg_has_life() -> None:
     at = np.array([START_S + 60, ON_S + HOUR_S])
-    walking = LegPhysics(day_of(Activity.WALKING, WEAR), seed=1, name="a").motion(at)
-    asleep = LegPhysics(day_of(Activity.ASLEEP, WEAR), seed=1, name="a").motion(at)
-    assert walking.gait[1, 0] == pytest.approx(fig.GAIT_PEAK_TO_PEAK_MMHG[0] / 2, rel=0.4)
+    walking = physics_of(Activity.WALKING, WEAR).motion(at)
+    asleep = physics_of(Activity.ASLEEP, WEAR).motion(at)
+    for amplitude, (least, most) in zip(walking.gait[1], fig.GAIT_PEAK_TO_PEAK_MMHG, strict=True):
+        assert least / 2 * 0.6 < amplitude < most / 2 * 1.4
     assert not walking.gait[0].any()
     assert not asleep.gait.any()
     for motion in (walking, asleep):
@@ -100,41 +114,16 @@ def test_only_walking_has_gait_and_only_a_leg_has_life() -> None:
 
 
 def test_the_waveform_has_the_power_its_amplitudes_promise() -> None:
-    physics = LegPhysics(day_of(Activity.WALKING, WEAR), seed=1, name="a")
+    physics = physics_of(Activity.WALKING, WEAR)
     times_s = ON_S + HOUR_S + np.arange(0, 60, 0.1)
     motion = physics.motion(times_s)
     assert physics.waves(times_s, motion).var(axis=0) == pytest.approx(motion.wave_variance[0], rel=0.03)
 
 
-def test_skin_warms_within_minutes_and_cools_to_the_room() -> None:
-    physics = LegPhysics(day_of(Activity.SITTING, WEAR), seed=1, name="a")
-    before, soon, later, last = physics.skin(np.array([START_S + 600, ON_S + 600, ON_S + 2 * HOUR_S, WEAR.off_s]))
-    after = physics.skin(np.array([WEAR.off_s + 2.5 * HOUR_S]))[0]
-    assert before < 25
-    assert before < soon < later
-    assert soon - before > 0.6 * (later - before)
-    assert 29 <= later <= 36
-    assert abs(last - later) < 1.0
-    assert after < 25
-
-
-def test_temperature_has_no_jumps() -> None:
-    physics = LegPhysics(live((daytime(),) * 5, seed=9, start_s=START_S), seed=9, name="a")
-    skin = physics.skin(np.arange(START_S, START_S + 5 * 86_400.0, 10.0))
-    assert np.abs(np.diff(skin)).max() < 1.0
-
-
-def test_a_drawer_is_as_cold_as_its_room_day_and_night() -> None:
-    physics = LegPhysics(live(SCENARIOS["never-worn"].plans(3), seed=9, start_s=START_S), seed=9, name="a")
-    skin = physics.skin(np.arange(START_S, START_S + 86_400.0, 60.0))
-    assert 15 < skin.min() < skin.max() < 27
-    assert skin.max() - skin.min() == pytest.approx(2 * fig.AMBIENT_SWING_C, abs=0.1)
-
-
 def test_a_longer_life_changes_nothing_before() -> None:
     plans = SCENARIOS["perfect"].plans(40)
     short, long = (LegPhysics(live(plans[:days], seed=5, start_s=START_S), seed=5, name="a") for days in (20, 40))
-    times_s = np.arange(START_S, START_S + 18 * 86_400.0, 97.0)
+    times_s = np.arange(START_S, START_S + 18 * DAY_S, 97.0)
     assert np.array_equal(short.pressure(times_s), long.pressure(times_s))
     assert np.array_equal(short.skin(times_s), long.skin(times_s))
 

@@ -1,12 +1,16 @@
 """The named scenarios: what they promise, and that their truth comes to the right verdict whoever lives them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from calza_sim.scenarios import SCENARIOS, scenario
-from calza_sim.truth import truth, truth_days
+from calza_server.domain.rx_document import read_prescription
+from calza_sim.scenarios import MODIFIERS, SCENARIOS, scenario
+from calza_sim.scenarios.model import Scenario
+from calza_sim.scenarios.moments import At
+from calza_sim.truth import TrueVerdict, Truth, truth, truth_days, truth_open
 from calza_sim.wearer import live
 
 DAY_S = 86_400.0
@@ -75,8 +79,111 @@ def test_the_phone_is_away_on_days_three_to_nine() -> None:
     assert second == (midnight_s + 10 * DAY_S, float("inf"))
 
 
+def lived(each: Scenario, seed: int, hour: int = 9) -> tuple[Truth, float, float]:
+    """The truth of a scenario's whole length, when it was fitted and when it ends."""
+    zone = ZoneInfo(each.timezone)
+    usual = datetime(2026, 3, 2, hour)  # noqa: DTZ001 - the zone is put in below
+    moment = datetime.fromisoformat(each.starts) if each.starts else usual
+    start_s = moment.replace(tzinfo=zone).timestamp()
+    life = live(each.plans(each.length_days), seed=seed, start_s=start_s, zone=zone)
+    return truth(life, each, zone=zone), start_s, At(each.length_days).true_s(start_s, zone)
+
+
+def judged(name: str, seed: int = 1, hour: int = 9) -> TrueVerdict:
+    each = SCENARIOS[name]
+    known, start_s, end_s = lived(each, seed, hour)
+    return truth_open(known, each.order.document(start_s, each.timezone), end_s)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(("seed", "hour"), [(1, 9), (2, 14), (3, 19)])
+def test_the_truth_comes_to_what_the_scenario_claims(name: str, seed: int, hour: int) -> None:
+    verdict = judged(name, seed, hour)
+    assert verdict.verdict == SCENARIOS[name].truly, verdict.days
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_what_is_expected_agrees_with_what_is_claimed(name: str) -> None:
+    each = SCENARIOS[name]
+    begins = {"met": "Met", "not_met": "Not met", "not_applicable": "Not applicable"}[each.truly]
+    assert each.expected.startswith(begins) or each.row in {"2", "3", "19", "22", "23"}, each.expected
+    assert each.expected.endswith(".")
+    assert each.description
+
+
+def test_every_row_of_the_acceptance_set_has_a_scenario() -> None:
+    rows = {each.row for each in SCENARIOS.values()} - {""}
+    assert rows == {*(str(number) for number in range(1, 26)), "16b"}
+
+
+def test_every_event_of_a_garments_life_has_a_scenario() -> None:
+    assert {each.event for each in SCENARIOS.values()} - {""} == {
+        "donning",
+        "doffing",
+        "roll-down / slipped band",
+        "rolled band at thigh",
+        "wrinkle at ankle/popliteal",
+        "too large / worn out",
+        "stored folded",
+        "stored under load",
+        "in pocket/bag next to body",
+        "drying on radiator",
+        "washing",
+        "hot room or car",
+        "bed, not wearing, stocking under duvet",
+        "wrong leg",
+        "worn by someone else",
+    }
+
+
+def test_names_say_one_thing_each() -> None:
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in (*SCENARIOS, *MODIFIERS))
+    assert not set(SCENARIOS) & set(MODIFIERS)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_order_is_one_the_server_reads(name: str) -> None:
+    each = SCENARIOS[name]
+    start_s = datetime(2026, 3, 2, 9, 0, 30, tzinfo=UTC).timestamp()
+    order = read_prescription(each.order.document(start_s, each.timezone))
+    assert order.start.timestamp() == start_s + 30
+    assert sum(phase.days for phase in order.phases) == each.order.days
+    if each.second_order is not None:
+        read_prescription(each.second_order.order.document(start_s, each.timezone))
+
+
+def test_showers_are_forbidden_for_48_hours_and_allowed_from_then_on() -> None:
+    days = judged("showers-in-the-first-48-hours").days
+    assert [day.met for day in days] == [False, False, *[True] * 7]
+
+
+def test_paused_days_ask_for_nothing() -> None:
+    days = judged("paused-for-a-blister").days
+    assert [(day.worn_min, day.needed_min, day.excused_min) for day in days[5:7]] == [(0, 0.0, 1440)] * 2
+    assert all(day.excused_min == 0 for day in (*days[:5], *days[7:]))
+
+
+@pytest.mark.parametrize(("name", "hours"), [("clocks-go-forward", 23), ("clocks-go-back", 25)])
+def test_a_day_that_is_shorter_or_longer_asks_for_its_share(name: str, hours: int) -> None:
+    day = judged(name).days[3]
+    assert day.needed_min == pytest.approx(23 * 60 * 0.9 * hours / 24)
+    assert hours * 60 - 90 < day.worn_min < hours * 60
+
+
+def test_the_second_session_closes_the_first_order_and_opens_its_own() -> None:
+    each = SCENARIOS["second-session-on-day-30"]
+    known, start_s, end_s = lived(each, seed=1)
+    first = truth_open(known, each.order.document(start_s, "UTC"), end_s)
+    assert (first.verdict, first.label, len(first.days)) == ("met", "superseded", 31)
+    assert [(phase.days, phase.days_required) for phase in first.phases] == [(31, 26)]  # ceil(34 / 42 * 31)
+    assert each.second_order is not None
+    second_s = each.second_order.at.true_s(start_s, ZoneInfo("UTC"))
+    second = truth_open(known, each.second_order.order.document(second_s, "UTC"), end_s)
+    assert second.verdict == "can_be_met"
+    assert second.days[0].day.isoformat() == "2026-04-01"
+
+
 def test_an_unknown_scenario_is_named_with_those_there_are() -> None:
     assert scenario("perfect").name == "perfect"
     with pytest.raises(ValueError, match=r"'nonsense'.*falls-short"):
         scenario("nonsense")
-    assert all(each.description for each in SCENARIOS.values())

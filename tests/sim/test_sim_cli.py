@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 from typer.testing import CliRunner
 
 from calza_sim.cli import app
+from calza_sim.export_folder import FILES
 from calza_sim.faults import FAULTS, Fault, FaultError, ask
+from calza_sim.scenarios import MODIFIERS, SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("wire", "firmware-sim", "gateway", "server", "demo")
@@ -191,6 +194,7 @@ def test_two_simulators_cannot_share_a_folder(tmp_path: Path) -> None:
         ("--stocking", "CALZA-0001:left"),
         ("--stocking", "CALZA-0001:middle:perfect"),
         ("--stocking", "CALZA-0001:left:unheard-of"),
+        ("--stocking", "CALZA-0001:left:perfect+hot-car+pocket"),
         ("--stocking", "CALZA-0001:left:perfect", "--stocking", "CALZA-0001:right:perfect"),
         ("--stocking", "CALZA-0001:left:perfect", "--stockings", "2"),
         ("--timezone", "Mars/Olympus"),
@@ -221,12 +225,106 @@ def test_flash_of_a_folder_that_is_none(tmp_path: Path) -> None:
 
 
 def test_scenarios_are_listed() -> None:
-    listed = json.loads(runner.invoke(app, ["scenarios", "--json"]).stdout)["scenarios"]
-    assert {"perfect", "falls-short", "week-without-phone", "never-worn"} <= {each["name"] for each in listed}
-    assert "perfect" in runner.invoke(app, ["scenarios"]).stdout
+    document = json.loads(runner.invoke(app, ["scenarios", "--json"]).stdout)
+    assert {each["name"] for each in document["scenarios"]} == set(SCENARIOS)
+    assert {each["name"] for each in document["modifiers"]} == set(MODIFIERS)
+    assert all(each["description"] and each["expected"] for each in document["scenarios"] + document["modifiers"])
+    table = runner.invoke(app, ["scenarios"]).stdout
+    assert all(name in table for name in (*SCENARIOS, *MODIFIERS))
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["flash"], ["scenarios"], ["fault"], ["fault", "lossy"]])
+def test_the_page_of_scenarios_is_made_from_them() -> None:
+    page = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    printed = runner.invoke(app, ["scenarios", "--markdown"]).stdout
+    assert page == printed, "calza sim scenarios --markdown > docs/scenarios.md"
+
+
+def test_export_writes_a_folder_and_names_its_files(tmp_path: Path) -> None:
+    words = ["export", "perfect+dead-calf+winter", "--out", str(tmp_path / "lived"), "--days", "2", "--seed", "3"]
+    done = runner.invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    files = [Path(each) for each in json.loads(done.stdout)["files"]]
+    assert sorted(each.name for each in files) == sorted(FILES)
+    assert all(each.parent == tmp_path / "lived" and each.stat().st_size for each in files)
+    assert json.loads((tmp_path / "lived" / "truth.json").read_text())["seed"] == 3
+
+    before = files[0].read_bytes()
+    refused = runner.invoke(app, words)
+    assert refused.exit_code == 2
+    assert "--force" in refused.stderr
+    again = runner.invoke(app, [*words, "--force", "--start", "2026-05-01T10:00", "--timezone", "Europe/Rome"])
+    assert again.exit_code == 0
+    assert "can be met" in again.stdout
+    assert files[0].read_bytes() != before
+    assert files[0].read_text().splitlines()[1].startswith("2026-05-01T08:00Z,")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["unheard-of"],
+        ["perfect+unheard-of"],
+        ["perfect+hot-car+pocket"],
+        ["winter"],
+        ["perfect", "--start", "soon"],
+        ["perfect", "--timezone", "Mars/Olympus"],
+        ["perfect", "--days", "0"],
+    ],
+)
+def test_a_wrong_wish_for_an_export_is_exit_code_2(tmp_path: Path, words: list[str]) -> None:
+    done = runner.invoke(app, ["export", *words, "--out", str(tmp_path / "lived")])
+    assert done.exit_code == 2
+    assert not (tmp_path / "lived").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_plain_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = runner.invoke(app, ["export", "perfect", "--days", "1", "--out", str(tmp_path / "file" / "lived")])
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+
+
+def test_fourteen_days_are_exported_in_a_moment(tmp_path: Path) -> None:
+    began = time.process_time()  # not the clock on the wall: the machine may be busy with others
+    assert runner.invoke(app, ["export", "perfect", "--days", "14", "--out", str(tmp_path)]).exit_code == 0
+    assert time.process_time() - began < 2.0
+
+
+def test_a_cohort_is_a_folder_per_person(tmp_path: Path) -> None:
+    words = ["cohort", "--persons", "2", "--seed", "5", "--jobs", "1", "--out", str(tmp_path / "all")]
+    done = runner.invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert len(Path(document["cohort"]).read_text().splitlines()) == 3
+    for folder in document["persons"]:
+        assert {each.name for each in Path(folder).iterdir()} == set(FILES)
+    assert runner.invoke(app, words).exit_code == 2
+    assert runner.invoke(app, [*words, "--force"]).exit_code == 0
+    assert runner.invoke(app, [*words[:-1], str(tmp_path / "else"), "--timezone", "Mars"]).exit_code == 2
+
+
+def test_a_joined_scenario_is_put_on_the_air_and_kept(tmp_path: Path) -> None:
+    words = ("--state", str(tmp_path), "--days", FEW_DAYS, "--stocking", "CALZA-0001:left:perfect+winter")
+    with simulator(*words) as (process, ready):
+        assert ready["stockings"][0]["scenario"] == "perfect+winter"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_S) == 0
+    with simulator("--state", str(tmp_path)) as (_, again):
+        assert again["stockings"] == ready["stockings"]
+
+
+def test_a_flat_battery_and_a_lost_clock_reach_the_firmware(tmp_path: Path) -> None:
+    words = ("--state", str(tmp_path), "--days", "12", "--stocking", "CALZA-0001:left:perfect+battery-flat+clock-reset")
+    with simulator(*words):
+        (row,) = flash(tmp_path)
+    hours = (12 - 2) * 24
+    # a record an hour; an hour is cut in two where a timeline begins or ends, and one is lost with the power
+    assert hours - 2 <= len(row["records"]) <= hours + 3
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["flash"], ["scenarios"], ["export"], ["cohort"], ["fault"], ["fault", "lossy"]]
+)
 def test_help_everywhere(words: list[str]) -> None:
     result = runner.invoke(app, [*words, "--help"])
     assert result.exit_code == 0

@@ -1,4 +1,7 @@
-"""The battery: what sampling and radio take from it, and what a charger gives back. Knows no sensor and no record."""
+"""The battery: what sampling and radio take from it, and what a charger gives back. Knows no sensor and no record.
+
+Charge is counted in whole units, so that how time is cut cannot move the minute in which it is flat.
+"""
 
 import math
 from dataclasses import dataclass
@@ -7,34 +10,51 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLING_PER_MINUTE: Final = 1.0 / (45 * 24 * 60)  # 45 days on one charge with the radio silent: our assumption
-RECORD_SENT: Final = 2e-6  # four link packets at a few milliampere for milliseconds: our assumption
-CHARGED_PER_MINUTE: Final = 1.0 / 120  # two hours from empty to full: our assumption
+FULL: Final = 64_800_000  # units
+SAMPLING_PER_MINUTE: Final = FULL // (45 * 24 * 60)  # 45 days on one charge with the radio silent: our assumption
+RECORD_SENT: Final = FULL * 2 // 1_000_000  # four link packets, a few milliampere for milliseconds: our assumption
+CHARGED_PER_MINUTE: Final = FULL // 120  # two hours from empty to full: our assumption
 
 
 @dataclass(slots=True)
 class Battery:
-    """Charge as a fraction, 0..1; it neither over-charges nor goes below empty."""
+    """Charge in units, 0..FULL; it neither over-charges nor goes below empty."""
 
-    charge: float = 1.0
+    units: int = FULL
 
     @property
     def percent(self) -> int:
         """Whole percent, rounded up, so that 0 means empty."""
-        return math.ceil(self.charge * 100.0)
+        return math.ceil(self.units * 100 / FULL)
 
-    def live_through(self, charging: NDArray[np.bool_]) -> None:
-        """Sample for one minute per entry, on the charger where it is true."""
+    def live_through(self, charging: NDArray[np.bool_]) -> int:
+        """Sample for one minute per entry, on the charger where it is true. Returns how many minutes it lasted."""
         if not len(charging):
-            return
-        starts = np.flatnonzero(np.diff(charging, prepend=~charging[:1]))
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(charging)], strict=True):
-            gained = CHARGED_PER_MINUTE if charging[start] else -SAMPLING_PER_MINUTE
-            self._change(gained * (end - start))
+            return 0
+        starts = np.flatnonzero(np.diff(charging, prepend=~charging[:1])).tolist()
+        for start, end in zip(starts, [*starts[1:], len(charging)], strict=True):
+            if charging[start]:
+                self.units = min(self.units + CHARGED_PER_MINUTE * (end - start), FULL)
+            else:
+                lasts = self.units // SAMPLING_PER_MINUTE
+                self.units -= SAMPLING_PER_MINUTE * min(lasts, end - start)
+                if lasts < end - start:
+                    self.units = 0
+                    return int(start + lasts)
+        return len(charging)
 
     def send_record(self) -> None:
         """Spend what one record on the air costs."""
-        self._change(-RECORD_SENT)
+        self.units = max(self.units - RECORD_SENT, 0)
 
-    def _change(self, fraction: float) -> None:
-        self.charge = min(max(self.charge + fraction, 0.0), 1.0)
+    def hold_at_most(self, minutes: float) -> None:
+        """Give up charge beyond what so many minutes of sampling take; less stays less."""
+        self.units = min(self.units, max(int(minutes * SAMPLING_PER_MINUTE), 0))
+
+    def be_empty(self) -> None:
+        """Nothing is left."""
+        self.units = 0
+
+    def be_full(self) -> None:
+        """Charged by someone, elsewhere."""
+        self.units = FULL

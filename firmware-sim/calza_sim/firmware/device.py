@@ -4,7 +4,7 @@ Time is an argument and true; only the clock turns it into device time. Nothing 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from calza_sim.firmware.battery import Battery
 from calza_sim.firmware.clock import ClockRefusal, DeviceClock, check_write
 from calza_sim.firmware.codes import log_rows
 from calza_sim.firmware.flash import FLASH_DAYS, Flash, formatted
+from calza_sim.firmware.interruptions import LAST_DAY_S, Flat, interruptions
 from calza_sim.firmware.log import BLOCK_MINUTES, BlockLog, Row
 from calza_sim.firmware.minutes import (
     FEWEST_SAMPLES,
@@ -36,6 +37,8 @@ class Firmware:
     """A stocking's firmware, switched on at `boot_s`. Flash that holds a log goes on with it.
 
     `draw_log_id` gives 8 octets never used before by this stocking, at a true time. Times are true Unix seconds.
+    `outages`: from..to the battery is flat, then charged; `clock_resets`: the clock is lost and nothing else. A battery
+    that runs flat by itself is waited for until the garment lies on its charger.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Firmware:
         boot_s: float,
         draw_log_id: Callable[[float], bytes],
         drift_ppm: float = 0.0,
+        outages: Sequence[tuple[float, float]] = (),
+        clock_resets: Sequence[float] = (),
     ) -> None:
         self.identity = Identity(made.serial, made.system_id)
         self.label = made.label
@@ -61,15 +66,27 @@ class Firmware:
         self._battery = Battery()
         self._log = BlockLog(flash, key=made.key, system_id=made.system_id, side=made.side, stamp=self._clock.stamp)
         self._newest: tuple[int, Row] | None = None
+        self._to_come = interruptions(outages, clock_resets, boot_s=boot_s)
+        self._flat: Flat | None = None
         if flash.head is None:
             flash.format(draw_log_id(boot_s))
         self._start(boot_s)
 
     def advance(self, now_s: float) -> None:
         """Catch up to `now_s`: sample, close minutes and blocks. A time in the past changes nothing."""
-        complete = math.floor(self._clock.seconds(now_s) / MINUTE_S)
-        for minute in range(self._next_minute, complete, CATCH_UP_MINUTES):
-            self._sample(minute, min(CATCH_UP_MINUTES, complete - minute))
+        while self._to_come and self._to_come[0].at_s <= now_s:
+            each = self._to_come.pop(0)
+            self._live_until(each.at_s)
+            if each.until_s is not None:
+                self._go_flat(each.at_s, back_s=each.until_s)
+            elif self._flat is None:
+                self._lose_clock(each.at_s)
+        self._live_until(now_s)
+
+    def powered(self, now_s: float) -> bool:
+        """Whether it runs at all, and so could be on the air."""
+        self.advance(now_s)
+        return self._flat is None and now_s >= self._powered_s
 
     def battery_percent(self, now_s: float) -> int:
         """Charge left, 0..100 %."""
@@ -78,6 +95,7 @@ class Firmware:
 
     def elapsed_time(self, now_s: float) -> CurrentElapsedTime:
         """The device clock as Current Elapsed Time reports it."""
+        self.advance(now_s)
         return self._clock.current(max(now_s, self._powered_s))
 
     def set_elapsed_time(self, octets: bytes, now_s: float) -> int:
@@ -89,8 +107,7 @@ class Firmware:
         self._cut_minute(now_s)
         self._log.close()
         self._clock.set(TimeStamp.decode(octets), now_s)
-        self._flash.begin_timeline()
-        self._begin_sampling(now_s)
+        self._begin_timeline(now_s)
         return int(ClockRefusal.NONE)
 
     def log_status(self, now_s: float) -> LogStatus:
@@ -143,7 +160,8 @@ class Firmware:
         if off_s < 0:
             raise ValueError(f"the power cannot come back {-off_s} s before it goes")
         self.advance(now_s)
-        self._start(max(now_s, self._powered_s) + off_s)
+        if self._flat is None:  # no power cannot be lost
+            self._start(max(now_s, self._powered_s) + off_s)
 
     def factory_reset(self, now_s: float) -> None:
         """Erase the log, draw a new log id and start again at record 1; clock and battery go on."""
@@ -158,15 +176,62 @@ class Firmware:
         self._log.lose_open()
         self._newest = None
         self._clock.restart(on_s)
-        self._flash.begin_timeline()
-        self._begin_sampling(on_s)
+        self._begin_timeline(on_s)
+        outage_s = next((each.at_s for each in self._to_come if each.until_s is not None), None)
+        if outage_s is not None:  # only a battery that was low beforehand is flat by then
+            self._battery.hold_at_most((outage_s + LAST_DAY_S - on_s) / MINUTE_S)
 
-    def _begin_sampling(self, now_s: float) -> None:
+    def _live_until(self, now_s: float) -> None:
+        """Sample up to `now_s`, and while the battery is flat look for the charger minute by minute."""
+        while self._flat is None or self._wakes(self._flat, now_s):
+            complete = math.floor(self._clock.seconds(now_s) / MINUTE_S)
+            if complete <= self._next_minute:
+                return
+            self._sample(self._next_minute, min(CATCH_UP_MINUTES, complete - self._next_minute))
+
+    def _go_flat(self, at_s: float, *, back_s: float | None = None) -> None:
+        """No power from `at_s` on, until `back_s` or the charger: what is in RAM is gone."""
+        self._battery.be_empty()
+        self._log.lose_open()
+        self._newest = None
+        self._flat = Flat(at_s, back_s)
+
+    def _wakes(self, flat: Flat, now_s: float) -> bool:
+        if flat.back_s is not None:
+            if flat.back_s > now_s:
+                return False
+            self._battery.be_full()
+            self._wake(flat.back_s)
+            return True
+        while (minutes := min(math.floor((now_s - flat.looked_s) / MINUTE_S), CATCH_UP_MINUTES)) > 0:
+            starts_s = flat.looked_s + MINUTE_S * np.arange(minutes, dtype=np.float64)
+            charging = self._sensors.minutes(starts_s, np.full(minutes, SAMPLES_PER_MINUTE)).charging
+            if charging.any():
+                self._wake(float(starts_s[int(np.argmax(charging))]) + MINUTE_S)
+                return True
+            flat.looked_s += MINUTE_S * minutes
+        return False
+
+    def _wake(self, at_s: float) -> None:
+        self._flat = None
+        self._start(at_s)
+
+    def _lose_clock(self, at_s: float) -> None:
+        """The clock falls back to zero and unset; the log goes on in a new timeline."""
+        self._cut_minute(at_s)
+        self._log.close()
+        self._clock.restart(at_s)
+        self._begin_timeline(at_s)
+
+    def _begin_timeline(self, now_s: float) -> None:
+        self._flash.begin_timeline()
         self._sampled_from = self._clock.seconds(now_s)
         self._next_minute = math.floor(self._sampled_from / MINUTE_S)
 
     def _cut_minute(self, now_s: float) -> None:
         """The clock is about to change in the middle of a minute: keep it if half of it was sampled."""
+        if self._flat is not None:
+            return
         begun = max(self._next_minute * MINUTE_S, self._sampled_from)
         taken = math.floor((self._clock.seconds(now_s) - begun) * SAMPLE_HZ)
         if taken >= FEWEST_SAMPLES:
@@ -183,7 +248,11 @@ class Firmware:
         if not enough.any():
             return
         table = self._sensors.minutes(self._clock.true_s_of(begun[enough]), samples[enough])
-        rows: list[Row] = log_rows(table).tolist()
-        self._log.add(int(minutes[enough][0]), rows)
-        self._battery.live_through(table.charging)
-        self._newest = (int(minutes[-1]), rows[-1])
+        taken = minutes[enough]
+        lasted = self._battery.live_through(table.charging)
+        rows: list[Row] = log_rows(table).tolist()[:lasted]
+        if rows:
+            self._log.add(int(taken[0]), rows)
+            self._newest = (int(taken[lasted - 1]), rows[-1])
+        if lasted < len(taken):
+            self._go_flat(float(self._clock.true_s_of(taken[lasted : lasted + 1] * float(MINUTE_S))[0]))
