@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from calza_server.api.clinic import clinic_routes
 from calza_server.api.health import health_route
+from calza_server.api.leg_details import leg_detail_routes
 from calza_server.api.legs import leg_routes
 from calza_server.api.problems import Problem, answer, install
 from calza_server.web.headers import LOOPBACK_HOSTS, Guard
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from calza_server.ports import Clock, Health, LiveSeen, Registry, SeriesStore
+    from calza_server.ports import Clock, Health, LiveSeen, Registry, SeriesStore, VerdictBook
 
 DESCRIPTION = """
 Was the prescribed compression stocking worn? Per leg: a verdict with its bounds, and the minutes behind it.
@@ -38,6 +40,7 @@ def create_app(
     *,
     store: SeriesStore,
     registry: Registry,
+    book: VerdictBook,
     clock: Clock,
     health: Callable[[], Health],
     live: Callable[[str], LiveSeen | None] = lambda _serial: None,
@@ -54,9 +57,11 @@ def create_app(
         redirect_slashes=False,
     )
     install(app)
-    app.include_router(leg_routes(store, registry, clock))
+    app.include_router(leg_routes(store, registry, book, clock))
+    app.include_router(leg_detail_routes(store, registry, book, clock))
+    app.include_router(clinic_routes(registry, clock))
     app.include_router(health_route(health))
-    app.include_router(page_routes(store, registry, clock, live), include_in_schema=False)
+    app.include_router(page_routes(store, registry, book, clock, live), include_in_schema=False)
     app.add_middleware(Guard, hosts=hosts, refuse=_refuse_host)
     return app
 

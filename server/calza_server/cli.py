@@ -11,22 +11,22 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from calza_server import course_cli, order_cli
 from calza_server.adapters.system_clock import SystemClock
+from calza_server.cli_manners import DEFAULT_STATE, FAILED, MISUSED, JsonOption, StateOption, end, print_json
 from calza_server.credentials import SERVER_USER, CredentialError, Credentials
-from calza_server.ports import BrokerError, StoreError
+from calza_server.ports import BrokerError, StoreError, VerdictBookError
 from calza_server.private_files import write_private
-from calza_server.registry import REGISTRY_NAME, RegistryContent, RegistryError, with_fleet
-from calza_server.run_parts import RunError, SpecError, only_one
+from calza_server.registry import RegistryError, with_fleet
+from calza_server.registry_edit import edit_registry
+from calza_server.run_parts import RunError, SpecError
 
-FAILED: Final = 1
-MISUSED: Final = 2
 PASSWORD_VARIABLE: Final = "CALZA_SERVER_BROKER_PASSWORD"  # noqa: S105 - the name of a variable, not a password
-DEFAULT_STATE: Final = Path(".calza/server")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,11 +35,9 @@ app = typer.Typer(
 )
 gateway_app = typer.Typer(no_args_is_help=True, help="Which gateways may log in at the broker.")
 app.add_typer(gateway_app, name="gateway")
+app.add_typer(order_cli.app, name="order")
+app.add_typer(course_cli.app, name="course")
 
-StateOption = Annotated[
-    Path, typer.Option("--state", help="Folder for store, registry and credentials.", envvar="CALZA_SERVER_STATE")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 BrokerPortOption = Annotated[
     int, typer.Option("--mqtt-port", help="Port of the broker; 0: the one used last, or a free one.", min=0, max=65535)
 ]
@@ -63,7 +61,7 @@ def run(
 
     def ready(found: Ready) -> None:
         if as_json:
-            _print_json({"event": "ready", "http": found.http, "mqtt": found.mqtt, "broker": found.broker})
+            print_json({"event": "ready", "http": found.http, "mqtt": found.mqtt, "broker": found.broker})
             return
         console = Console(soft_wrap=True)
         console.print(f"Pages and API  {found.http}")
@@ -82,9 +80,9 @@ def run(
     try:
         serve(settings, SystemClock(), secrets.token_bytes, ready)
     except SpecError as error:
-        _end(MISUSED, error)
-    except (RunError, BrokerError, RegistryError, CredentialError, StoreError) as error:
-        _end(FAILED, error)
+        end(MISUSED, error)
+    except (RunError, BrokerError, RegistryError, CredentialError, StoreError, VerdictBookError) as error:
+        end(FAILED, error)
 
 
 @app.command(epilog="Example: `calza server broker --mqtt-port 1883`, then `calza server run --broker mqtt://...`.")
@@ -99,7 +97,7 @@ def broker(
 
     def ready(url: str) -> None:
         if as_json:
-            _print_json({"event": "ready", "mqtt": url})
+            print_json({"event": "ready", "mqtt": url})
         else:
             Console(soft_wrap=True).print(f"Gateways  {url}")
 
@@ -107,9 +105,9 @@ def broker(
     try:
         serve_broker(state.absolute(), kind, mqtt_port, secrets.token_bytes, ready)
     except SpecError as error:
-        _end(MISUSED, error)
+        end(MISUSED, error)
     except (RunError, BrokerError, CredentialError) as error:
-        _end(FAILED, error)
+        end(FAILED, error)
 
 
 @app.command(
@@ -128,19 +126,16 @@ def register(
     for each in leg:
         serial, equals, leg_id = each.partition("=")
         if not equals:
-            _end(MISUSED, SpecError(f"--leg {each!r} must be SERIAL=LEG"))
+            end(MISUSED, SpecError(f"--leg {each!r} must be SERIAL=LEG"))
         legs[serial] = leg_id
-    path = state / REGISTRY_NAME
     try:
         order = None if prescription is None else _order(prescription)
-        with only_one(state, "registry"):
-            before = RegistryContent.decode(_read(path)) if path.exists() else RegistryContent()
-            after = with_fleet(before, _read(fleet), legs, order)
-            write_private(path, after.encode())
+        listed = _read(fleet)
+        after = edit_registry(state, lambda before: with_fleet(before, listed, legs, order))
     except (RegistryError, RunError, OSError) as error:
-        _end(FAILED, error)
+        end(FAILED, error)
     if as_json:
-        _print_json({"event": "registered", "legs": legs})
+        print_json({"event": "registered", "legs": legs})
     else:
         Console(soft_wrap=True).print(
             f"{len(legs)} registered; {len(after.known_stockings)} stockings known in {state}"
@@ -160,12 +155,12 @@ def add_gateway(
         if password_file is not None:
             write_private(password_file, password + "\n")
     except CredentialError as error:
-        _end(MISUSED if error.code == "bad_gateway" else FAILED, error)
+        end(MISUSED if error.code == "bad_gateway" else FAILED, error)
     except OSError as error:
-        _end(FAILED, error)
+        end(FAILED, error)
     shown = {"password": password} if password_file is None else {"password_file": str(password_file)}
     if as_json:
-        _print_json({"event": "added", "gateway": gateway, **shown})
+        print_json({"event": "added", "gateway": gateway, **shown})
     else:
         sys.stdout.write(f"{password}\n" if password_file is None else f"password in {password_file}\n")
 
@@ -176,7 +171,7 @@ def remove_gateway(gateway: Annotated[str, typer.Argument(help="Its id.")], stat
     try:
         Credentials(state, secrets.token_bytes).remove(gateway)
     except (CredentialError, OSError) as error:
-        _end(FAILED, error)
+        end(FAILED, error)
 
 
 @gateway_app.command("list", epilog="Example: `calza server gateway list --json`.")
@@ -185,9 +180,9 @@ def list_gateways(state: StateOption = DEFAULT_STATE, as_json: JsonOption = Fals
     try:
         names = sorted(set(Credentials(state, secrets.token_bytes).table()) - {SERVER_USER})
     except (CredentialError, OSError) as error:
-        _end(FAILED, error)
+        end(FAILED, error)
     if as_json:
-        _print_json({"gateways": names})
+        print_json({"gateways": names})
     else:
         sys.stdout.write("".join(f"{name}\n" for name in names))
 
@@ -216,13 +211,3 @@ def _read(path: Path) -> str:
 def _log_to_stderr() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("calza_server").setLevel(logging.INFO)
-
-
-def _print_json(document: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(document) + "\n")
-    sys.stdout.flush()
-
-
-def _end(code: int, error: Exception) -> NoReturn:
-    sys.stderr.write(f"{error}\n")
-    raise typer.Exit(code)

@@ -13,7 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from calza_server.adapters.file_verdict_book import BOOK_NAME, FileVerdictBook
 from calza_server.credentials import SERVER_USER, Credentials
+from calza_server.freezing import freeze_for_ever
 from calza_server.ingest import Ingest
 from calza_server.registry import REGISTRY_NAME, FileRegistry
 from calza_server.run_parts import RunError, foreign_broker, listen, only_one, open_store, own_broker
@@ -86,7 +88,8 @@ def serve(
 ) -> None:
     """Run until SIGINT or SIGTERM; call from the main thread. `ready` is called once, when everything runs.
 
-    Raises SpecError, RunError, BrokerError, RegistryError, CredentialError, StoreError, each with a plain sentence.
+    Raises SpecError, RunError, BrokerError, RegistryError, CredentialError, StoreError, VerdictBookError, each with a
+    plain sentence.
     """
     ending = Failing()
     with ExitStack() as parts, _signals(ending):
@@ -101,7 +104,10 @@ def serve(
         ingest = _ingest(address, kind, store, registry, clock, parts, ending)
         from calza_server.app import create_app
 
-        app = create_app(store=store, registry=registry, clock=clock, health=ingest.health, live=ingest.live)
+        book = FileVerdictBook(settings.state / BOOK_NAME)
+        freezing = ending.watched(lambda: freeze_for_ever(store, registry, book, clock, ending.stop))
+        _beside(threading.Thread(target=freezing, name="freezing"), parts, ending)
+        app = create_app(store=store, registry=registry, book=book, clock=clock, health=ingest.health, live=ingest.live)
         _http(app, listener, parts, ending)
         ready(Ready(f"http://127.0.0.1:{listener.getsockname()[1]}", address.url, kind))
         ending.stop.wait()
@@ -155,11 +161,15 @@ def _ingest(
     if kind != "foreign" and not source.wait_subscribed(CONNECT_LIMIT_S):
         raise RunError("the broker runs but does not let the server in; look at its log in the state folder")
     ingest = Ingest(source=source, store=store, registry=registry, clock=clock)
-    thread = threading.Thread(target=ending.watched(lambda: ingest.run(ending.stop)), name="ingest")
+    _beside(threading.Thread(target=ending.watched(lambda: ingest.run(ending.stop)), name="ingest"), parts, ending)
+    return ingest
+
+
+def _beside(thread: threading.Thread, parts: ExitStack, ending: Failing) -> None:
+    """Start a thread that ends when `ending.stop` is set, and wait for it when everything is taken apart."""
     thread.start()
     parts.callback(thread.join)
     parts.callback(ending.stop.set)
-    return ingest
 
 
 def _http(app: FastAPI, listener: socket, parts: ExitStack, ending: Failing) -> None:

@@ -9,27 +9,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from calza_server.domain.alerts import alerts_of_leg
 from calza_server.domain.completeness import NOTHING_EXPECTED, Completeness, completeness_of
-from calza_server.domain.leg import LegLedger, Recorded, ledger_of_leg
-from calza_server.domain.placement import ClockSighting
-from calza_server.domain.prescription import Prescription
+from calza_server.domain.dose import dose_report
+from calza_server.domain.finality import grace_end_minute, standing
+from calza_server.domain.finality_document import read_versions, versions_document
+from calza_server.domain.leg import LegLedger, ledger_of_leg
+from calza_server.domain.prescription import EndedWhy, Prescription
+from calza_server.domain.prescription_calendar import spelled
 from calza_server.domain.rx_document import RuleError, read_prescription
+from calza_server.domain.states import Reason
 from calza_server.domain.verdict import VerdictReport, judge
-from calza_wire.elapsed_time import ClockFlag
+from calza_server.recorded import recorded_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+    from calza_server.domain.alert_values import Alert
+    from calza_server.domain.dose import DoseReport
+    from calza_server.domain.finality import Standing, VerdictVersion
     from calza_server.domain.ledger import Ledger
-    from calza_server.ports import Leg, Registry, SeriesStore
-    from calza_wire.messages import SyncReport
+    from calza_server.ports import Leg, Registry, SeriesStore, VerdictBook, Visit
 
 MINUTE_MS: Final = 60_000
 DAY_MINUTES: Final = 1440
 LEAD_IN_MINUTES: Final = DAY_MINUTES  # shows the detector how the stocking looks before the first ordered minute
 WITHOUT_ORDER_MINUTES: Final = 14 * DAY_MINUTES  # what is shown of a leg nothing was ordered for
-ALL_TIME_S: Final = 2**40  # a stocking whose clock was lost may have written any time at all
 
+UNKNOWN_REASONS: Final = frozenset(reason for reason in Reason if reason < Reason.ON_LEG)
 NO_ORDER: Final = Prescription(start=datetime(1970, 1, 1, tzinfo=UTC), timezone="UTC", phases=())
 
 
@@ -37,6 +42,15 @@ class UnknownLegError(Exception):
     """No leg has that id. `code` is stable."""
 
     code: Final = "unknown_leg"
+
+
+class UnknownOrderError(Exception):
+    """The leg has no order of that number. `code` is stable."""
+
+    code: Final = "unknown_order"
+
+    def __init__(self, number: int, there_are: int) -> None:
+        super().__init__(f"There is no order {number} for this leg; there are {there_are}, counted from 1")
 
 
 class UnreadableOrderError(Exception):
@@ -51,91 +65,128 @@ class UnreadableOrderError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LegReport:
-    """All there is to say about a leg at `as_of_ms` (Unix milliseconds).
+    """All there is to say about one order of a leg at `as_of_ms` (Unix milliseconds).
 
-    `ledger` covers the order (or the last days, if nothing was ordered) with a day of lead-in. `last_spoke_ms` is
-    when a gateway last heard one of its stockings sync, None if never.
+    `number` counts the leg's orders from 1, the newest is `orders`; both are 0 where nothing was ever ordered. `found`
+    covers the order (or the last days, if nothing was ordered) with a day of lead-in and the days of grace.
+    `last_spoke_ms` is when a gateway last heard one of its stockings sync, None if never.
     """
 
     leg: Leg
     serials: tuple[str, ...]
+    number: int
+    orders: int
     order: Prescription
     verdict: VerdictReport
-    ledger: Ledger
+    found: LegLedger
     completeness: Completeness
-    unplaced_minutes: int
     last_spoke_ms: int | None
     as_of_ms: int
 
+    @property
+    def ledger(self) -> Ledger:
+        """Every minute of the order so far, with a day of lead-in; without an order, all that was found."""
+        whole = self.found.ledger
+        return whole.window(whole.start_minute, min(whole.end_minute, self.order.end_minute)) if self.number else whole
 
-def leg_report(store: SeriesStore, registry: Registry, leg_id: str, now_ms: int) -> LegReport:
-    """Everything about one leg. Raises UnknownLegError, UnreadableOrderError, StoreError."""
+    @property
+    def as_of_minute(self) -> int:
+        """The minute the answer was given in."""
+        return self.as_of_ms // MINUTE_MS
+
+    def unknown_minutes(self) -> dict[Reason, int]:
+        """Minutes of the order so far that are unknown, by reason; reasons that do not occur are left out."""
+        seen = self.found.ledger.window(self.order.start_minute, min(self.as_of_minute, self.order.end_minute))
+        return {reason: count for reason, count in seen.minutes_by_reason().items() if reason in UNKNOWN_REASONS}
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """What somebody should look at, most pressing first; none for an order that another has closed."""
+        if self.number != self.orders:
+            return ()
+        return alerts_of_leg(self.found, self.order, self.as_of_minute)
+
+    def dose(self) -> DoseReport:
+        """How hard the garment pressed while it was worn."""
+        return dose_report(self.found.ledger, self.found.worn_ankle, self.order.days(), self.as_of_minute)
+
+
+def leg_report(
+    store: SeriesStore, registry: Registry, leg_id: str, now_ms: int, number: int | None = None
+) -> LegReport:
+    """Everything about one order of a leg, by default the newest.
+
+    Raises UnknownLegError, UnknownOrderError, UnreadableOrderError, StoreError.
+    """
     leg = registry.leg(leg_id)
     if leg is None:
         raise UnknownLegError(leg_id)
-    order = order_of(leg)
+    orders = len(leg.orders)
+    number = orders if number is None else number
+    if number != orders and not 1 <= number <= orders:
+        raise UnknownOrderError(number, orders)
+    order = order_of(leg, number)
     now_minute = now_ms // MINUTE_MS
     serials = tuple(stocking.serial for stocking in registry.stockings(leg_id))
-    syncs = {serial: store.syncs(serial) for serial in serials}
-    start_minute, end_minute = _span(order, now_minute)
-    found = _ledger(store, syncs, order, start_minute, end_minute)
+    visits = {serial: store.visits(serial) for serial in serials}
+    recorded = [recorded_of(store, serial, visits[serial]) for serial in serials]
+    found = ledger_of_leg(recorded, order, *_span(order, now_minute))
     return LegReport(
         leg=leg,
         serials=serials,
+        number=number,
+        orders=orders,
         order=order,
         verdict=judge(order, found.ledger, now_minute),
-        ledger=found.ledger,
-        completeness=_completeness(store, syncs),
-        unplaced_minutes=found.unplaced_minutes,
-        last_spoke_ms=max((report.gateway_ms for reports in syncs.values() for report in reports), default=None),
+        found=found,
+        completeness=_completeness(store, visits),
+        last_spoke_ms=max((visit.report.gateway_ms for each in visits.values() for visit in each), default=None),
         as_of_ms=now_ms,
     )
 
 
-def order_of(leg: Leg) -> Prescription:
-    """The order of a leg; none given is an order for no compression. Raises UnreadableOrderError."""
-    if leg.prescription is None:
+def order_of(leg: Leg, number: int) -> Prescription:
+    """An order of a leg by its number from 1; none given is one for no compression. Raises UnreadableOrderError."""
+    if not leg.orders:
         return NO_ORDER
     try:
-        return read_prescription(leg.prescription)
+        return read_prescription(leg.orders[number - 1])
     except RuleError as fault:
         raise UnreadableOrderError(fault) from fault
 
 
+def versions_of(book: VerdictBook, report: LegReport) -> tuple[VerdictVersion, ...]:
+    """The frozen versions of an answer, oldest first. Raises VerdictBookError, DocumentError."""
+    history = book.versions(report.leg.id, order_key(report.order))
+    return read_versions({**versions_document(()), "versions": list(history)})
+
+
+def standing_of(book: VerdictBook, report: LegReport) -> Standing | None:
+    """How final an answer is; None where nothing was ordered. Raises VerdictBookError, DocumentError."""
+    if not report.order.phases:
+        return None
+    return standing(versions_of(book, report), report.order, report.verdict, report.as_of_minute)
+
+
+def order_key(order: Prescription) -> str:
+    """What an order is called in the book of frozen verdicts: its start, which no edit moves."""
+    return spelled(order.start)
+
+
 def _span(order: Prescription, now_minute: int) -> tuple[int, int]:
+    """What the ledger covers. After an order its stocking may go on, which belongs to nobody's verdict but is seen."""
     if not order.phases:
         return now_minute - WITHOUT_ORDER_MINUTES, now_minute
     start = order.start_minute - LEAD_IN_MINUTES
-    return start, max(start, min(now_minute, order.end_minute))
+    replaced = order.ended is not None and order.ended.why is EndedWhy.SUPERSEDED
+    end = order.end_minute if replaced else grace_end_minute(order)
+    return start, max(start, min(now_minute, end))
 
 
-def _ledger(
-    store: SeriesStore, syncs: dict[str, list[SyncReport]], order: Prescription, start_minute: int, end_minute: int
-) -> LegLedger:
-    recorded = [
-        Recorded(serial, store.read(serial, 0, ALL_TIME_S), tuple(_sightings(reports)))
-        for serial, reports in syncs.items()
-    ]
-    return ledger_of_leg(recorded, order, start_minute, end_minute)
-
-
-def _sightings(reports: Sequence[SyncReport]) -> Iterable[ClockSighting]:
-    for report in reports:
-        if report.device_time.flags & ClockFlag.TICK_COUNTER:
-            continue  # not a clock of ours: it counts from nowhere and places nothing
-        yield ClockSighting(
-            log_id=bytes.fromhex(report.log_id),
-            timeline_first_record=report.timeline_first_record,
-            next_record=report.next_record,
-            device_s=report.device_time.unix_s,
-            true_s=round(report.gateway_ms / 1000),
-        )
-
-
-def _completeness(store: SeriesStore, syncs: dict[str, list[SyncReport]]) -> Completeness:
+def _completeness(store: SeriesStore, visits: dict[str, list[Visit]]) -> Completeness:
     total = NOTHING_EXPECTED
-    for serial, reports in syncs.items():
+    for serial, each in visits.items():
         held = {log.log_id: log.held for log in store.held(serial)}
+        reports = [visit.report for visit in each]
         announced = [(bytes.fromhex(one.log_id), one.first_record, one.next_record) for one in reports]
         total += completeness_of(held, announced)
     return total

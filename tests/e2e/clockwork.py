@@ -14,7 +14,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
 from starlette.testclient import TestClient
 
 from calza_gateway import service
@@ -32,12 +34,14 @@ from calza_gateway.broker_spec import parse_broker
 from calza_gateway.pairing import enrol, identify
 from calza_gateway.ports import Moment, Sighting
 from calza_gateway.radio_spec import open_radio, parse_radio
+from calza_server.adapters.file_verdict_book import BOOK_NAME, FileVerdictBook
 from calza_server.adapters.mosquitto_broker import MosquittoBroker
 from calza_server.adapters.paho_source import PahoSource
 from calza_server.adapters.sqlite_store import SqliteStore
 from calza_server.app import create_app
 from calza_server.credentials import SERVER_USER, Credentials
 from calza_server.ingest import Ingest
+from calza_server.ports import Health
 from calza_server.private_files import write_private
 from calza_server.registry import REGISTRY_NAME, FileRegistry, RegistryContent, with_fleet
 from calza_sim.firmware.flash import MemoryFlash
@@ -48,6 +52,7 @@ from calza_sim.scenarios import Scenario
 from calza_sim.stocking import SimulatedStocking
 from calza_wire.channels import Side
 from calza_wire.messages import GatewayStatus
+from calza_wire.records import encode_record
 from calza_wire.topics import Kind, down, up
 
 GATEWAY = "bedside"
@@ -95,6 +100,7 @@ class Fitted:
     stocking: SimulatedStocking
     flash: MemoryFlash
     server: StockingServer
+    seen_s: float
     paired: PairedStocking | None = None
 
 
@@ -111,14 +117,17 @@ class Clockwork:
     mqtt_url: str
     api: TestClient
     store: SqliteStore
+    book: FileVerdictBook
+    registry: FileRegistry
     registry_path: Path
+    health: Callable[[], Health]
     visits: int = 0
     _events: list[object] = field(default_factory=list)
 
-    async def visit(self, serials: Iterable[str], at_s: float) -> None:
-        """Wind the clock to `at_s`, let the gateway visit these stockings once and wait until all is confirmed."""
-        assert at_s >= self.clock.unix_s, "time does not run backwards"
-        self.clock.unix_s = at_s
+    async def visit(self, serials: Sequence[str]) -> None:
+        """Let the gateway visit these stockings once and wait until all is confirmed."""
+        for serial in serials:
+            self.fitted[serial].seen_s = self.clock.unix_s
         paired = [each for serial in serials if (each := self.fitted[serial].paired) is not None]
         if not paired:
             return
@@ -157,7 +166,7 @@ class Clockwork:
         self.visits += len(paired)
 
     def wind(self, at_s: float) -> None:
-        """Let time pass without any phone near."""
+        """Let time pass."""
         assert at_s >= self.clock.unix_s, "time does not run backwards"
         self.clock.unix_s = at_s
 
@@ -170,6 +179,37 @@ class Clockwork:
     def verdict(self, leg: str) -> Any:
         """The verdict on a leg now."""
         return self.ask(f"legs/{leg}/verdict")
+
+    async def send_again(self, serial: str) -> None:
+        """Hand every record of a stocking to the broker once more, the oldest last, and wait for each receipt."""
+        flash = self.fitted[serial].flash
+        numbers = range(flash.next_record - 1, flash.first_record - 1, -1)
+        records = [(number, body) for number in numbers if (body := flash.body(number)) is not None]
+        await asyncio.to_thread(self._send_again, serial, records)
+
+    def _send_again(self, serial: str, records: list[tuple[int, bytes]]) -> None:
+        _, _, rest = self.mqtt_url.partition("://")
+        login, _, where = rest.rpartition("@")
+        client = Client(CallbackAPIVersion.VERSION2, client_id=GATEWAY, protocol=MQTTv5)
+        client.username_pw_set(*login.split(":", 1))
+        receipted = threading.Semaphore(0)
+        client.on_message = lambda *_: receipted.release()
+        client.on_connect = lambda client, *_: client.subscribe(down(GATEWAY, Kind.RECEIPT), 1)
+        ready = threading.Event()
+        client.on_subscribe = lambda *_: ready.set()
+        host, port = where.split(":")
+        client.connect(host, int(port))
+        client.loop_start()
+        try:
+            assert ready.wait(CONNECTED_WITHIN_S)
+            before = self.health().duplicates
+            for number, body in records:
+                client.publish(up(GATEWAY, Kind.RECORD, serial), encode_record(number, body), qos=1)
+            while self.health().duplicates < before + len(records):
+                assert receipted.acquire(timeout=CONNECTED_WITHIN_S), "a record that was sent again got no receipt"
+        finally:
+            client.disconnect()
+            client.loop_stop()
 
     def in_flash(self, serial: str) -> dict[int, str]:
         """SHA-256 of every record in a stocking's flash."""
@@ -190,9 +230,9 @@ async def clockwork(
     *,
     start_s: float,
     timezone: str = "UTC",
-    outages: Mapping[str, Mapping[str, Any]] | None = None,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[Clockwork]:
-    """Fit and pair the whole cast at `start_s`; `outages` names further arguments of a stocking by its serial."""
+    """Fit and pair the whole cast at `start_s`; `more` names further arguments of a stocking by its serial."""
     clock = WoundClock(start_s)
     zone = ZoneInfo(timezone)
     state = folder / "server"
@@ -212,7 +252,7 @@ async def clockwork(
     thread: threading.Thread | None = None
     try:
         for each in cast:
-            fitted[each.serial] = await _fit(each, radio, clock, start_s, zone, (outages or {}).get(each.serial, {}))
+            fitted[each.serial] = await _fit(each, radio, clock, start_s, zone, (more or {}).get(each.serial, {}))
         registry_path = state / REGISTRY_NAME
         write_private(registry_path, _registered(fitted).encode())
         registry = FileRegistry(registry_path)
@@ -223,7 +263,8 @@ async def clockwork(
         thread.start()
         spec = f"sim:tcp://127.0.0.1:{hci.port}"
         await _pair_all(fitted, spec, folder / "gateway")
-        app = create_app(store=store, registry=registry, clock=clock, health=ingest.health, live=ingest.live)
+        book = FileVerdictBook(state / BOOK_NAME)
+        app = create_app(store=store, registry=registry, book=book, clock=clock, health=ingest.health, live=ingest.live)
         yield Clockwork(
             folder,
             clock,
@@ -234,7 +275,10 @@ async def clockwork(
             f"mqtt://{GATEWAY}:{password}@127.0.0.1:{address.port}",
             TestClient(app, base_url="http://127.0.0.1"),
             store,
+            book,
+            registry,
             registry_path,
+            ingest.health,
         )
     finally:
         stop.set()
@@ -259,7 +303,7 @@ async def _fit(
     server = await StockingServer.start(
         radio, stocking, clock=clock, bonds=BondStore(None, secrets.token_bytes), chance=random.Random(each.serial)
     )
-    return Fitted(each, made, stocking, flash, server)
+    return Fitted(each, made, stocking, flash, server, start_s)
 
 
 def _registered(fitted: Mapping[str, Fitted]) -> RegistryContent:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from starlette.testclient import TestClient
 
 from calza_server.adapters.memory_store import MemoryStore
+from calza_server.adapters.memory_verdict_book import MemoryVerdictBook
 from calza_server.app import create_app
 from calza_server.ports import Health, Leg
 from tests.server.recorded import ALL_WELL, FixedClock, MemoryRegistry, blocks_of, heard
@@ -16,7 +17,7 @@ from tests.server.wear_days import DAY, every_day, grid_of, without
 
 if TYPE_CHECKING:
     from calza_server.domain.grid import MinuteGrid
-    from calza_server.ports import LiveSeen, SeriesStore
+    from calza_server.ports import LiveSeen, SeriesStore, VerdictBook
 
 ORDER = {
     "start": "2026-03-02T00:00:00+00:00",
@@ -37,11 +38,13 @@ class Clinic:
     clock: FixedClock
     registry: MemoryRegistry
     health: Health = ALL_WELL
+    book: VerdictBook = field(default_factory=MemoryVerdictBook)
 
     def browser(self, *, store: SeriesStore | None = None, live: LiveSeen | None = None) -> TestClient:
         app = create_app(
             store=store or self.store,
             registry=self.registry,
+            book=self.book,
             clock=self.clock,
             health=lambda: self.health,
             live=lambda serial: live if live is not None and live.serial == serial else None,

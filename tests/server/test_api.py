@@ -17,7 +17,8 @@ from calza_wire.elapsed_time import ETS_EPOCH_UNIX_S, TimeSource, TimeStamp
 from tests.server.clinic import BROKEN, FREE, LEFT, RIGHT, START, open_clinic, worn_as_ordered
 from tests.server.recorded import blocks_of, heard
 
-SPEC_PATHS = {"/api/v1/legs", "/api/v1/legs/{leg_id}/verdict", "/api/v1/legs/{leg_id}/ledger", "/healthz"}
+OF_A_LEG = ("verdict", "ledger", "orders", "explanation", "alerts", "dose", "versions", "export", "course")
+SPEC_PATHS = {"/api/v1/legs", "/api/v1/presets", "/healthz", *(f"/api/v1/legs/{{leg_id}}/{each}" for each in OF_A_LEG)}
 
 
 def test_legs_are_listed_in_order() -> None:
@@ -44,7 +45,7 @@ def test_a_verdict_with_its_bounds() -> None:
         120,
         "met",
     )
-    assert body["rule_version"] == "calza-rule-1"
+    assert body["rule_version"] == "calza-rule-2"
     assert len(body["fingerprint"]) == 64
     assert not body["running"]
 

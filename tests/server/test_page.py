@@ -110,7 +110,7 @@ def test_strips_carry_their_meaning_in_shapes_and_in_words() -> None:
 
 def test_the_same_stands_in_a_table() -> None:
     page = page_of(open_clinic())
-    assert len(page.all("details")) == 2
+    assert len(page.all("details")) == 4, "reasons and figures of each of the two legs"
     assert "Tue 3 Mar 0 min 3 h 19 h 2 h 7 h cannot tell" in page.words
 
 

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 
-from calza_server.api.models import LedgerOut, LegOut, LegsOut, VerdictOut, at_minute
+from calza_server.api.models import LedgerOut, LegOut, LegsOut, VerdictOut
 from calza_server.api.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemBody, ProblemError
 from calza_server.domain.prescription import minute_of
-from calza_server.domain.states import Dose, Reason, State
-from calza_server.views import leg_report
+from calza_server.ledger_csv import CSV_HEADER, ledger_csv
+from calza_server.views import leg_report, standing_of
 
 if TYPE_CHECKING:
-    from calza_server.domain.ledger import Ledger
-    from calza_server.ports import Clock, Registry, SeriesStore
-
-CSV_HEADER: Final = "time,state,reason,dose"
+    from calza_server.ports import Clock, Registry, SeriesStore, VerdictBook
 
 
 class LedgerFormat(StrEnum):
@@ -30,6 +27,9 @@ class LedgerFormat(StrEnum):
 
 
 LegId = Annotated[str, Path(description="The id of a leg, as `/api/v1/legs` lists it.", examples=["p1-left"])]
+OrderNumber = Annotated[
+    int | None, Query(ge=1, description="Which order of the leg, counted from 1; default: the newest.", examples=[1])
+]
 Moment = Annotated[
     str | None,
     Query(
@@ -39,7 +39,7 @@ Moment = Annotated[
 ]
 
 
-def _problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
+def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
     schema = {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}
     return {
         status.value: {"description": status.phrase, "model": ProblemBody, "content": {PROBLEM_MEDIA_TYPE: schema}}
@@ -50,7 +50,7 @@ def _problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
 COMMON: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def leg_routes(store: SeriesStore, registry: Registry, clock: Clock) -> APIRouter:
+def leg_routes(store: SeriesStore, registry: Registry, book: VerdictBook, clock: Clock) -> APIRouter:
     """The routes under /api/v1/legs."""
     routes = APIRouter(prefix="/api/v1/legs", tags=["legs"])
 
@@ -59,20 +59,21 @@ def leg_routes(store: SeriesStore, registry: Registry, clock: Clock) -> APIRoute
         """Every leg of the registry, in its order. Ask each one's verdict by its id."""
         return LegsOut(legs=[LegOut.of(leg) for leg in registry.legs()])
 
-    @routes.get("/{leg_id}/verdict", summary="Was the ordered wear reached?", responses=_problems(*COMMON))
-    def verdict(leg_id: LegId) -> VerdictOut:
+    @routes.get("/{leg_id}/verdict", summary="Was the ordered wear reached?", responses=problems(*COMMON))
+    def verdict(leg_id: LegId, order: OrderNumber = None) -> VerdictOut:
         """The verdict now, with its bounds, its days and how complete the data is.
 
         `met`, `not_met`, `cannot_tell` once the order is over; `already_met`, `can_be_met`, `cannot_be_met` while it
         runs; `not_applicable` when nothing was ordered. It is given only where missing data could not change it.
         """
-        return VerdictOut.of(leg_report(store, registry, leg_id, clock.now_ms()))
+        report = leg_report(store, registry, leg_id, clock.now_ms(), order)
+        return VerdictOut.of(report, standing_of(book, report))
 
     @routes.get(
         "/{leg_id}/ledger",
         summary="The minutes behind the verdict",
         response_model=LedgerOut,
-        responses=_problems(*COMMON, HTTPStatus.UNPROCESSABLE_ENTITY)
+        responses=problems(*COMMON, HTTPStatus.UNPROCESSABLE_ENTITY)
         | {200: {"content": {"text/csv": {"example": f"{CSV_HEADER}\n2026-03-02T10:30Z,worn,on_leg,yes\n"}}}},
     )
     def ledger(
@@ -82,6 +83,7 @@ def leg_routes(store: SeriesStore, registry: Registry, clock: Clock) -> APIRoute
         format_: Annotated[LedgerFormat, Query(alias="format", description="`json`: runs; `csv`: every minute.")] = (
             LedgerFormat.JSON
         ),
+        order: OrderNumber = None,
     ) -> LedgerOut | Response:
         """Every minute's state, reason, dose and origin, over the order and the day before it.
 
@@ -90,7 +92,7 @@ def leg_routes(store: SeriesStore, registry: Registry, clock: Clock) -> APIRoute
         first, after = _minute(from_, "from"), _minute(to, "to")
         if first is not None and after is not None and first > after:
             raise _not_understood("bad_span", "Not a span", "`from` must not lie after `to`.")
-        report = leg_report(store, registry, leg_id, clock.now_ms())
+        report = leg_report(store, registry, leg_id, clock.now_ms(), order)
         whole = report.ledger
         start = min(max(whole.start_minute, first if first is not None else whole.start_minute), whole.end_minute)
         end = min(whole.end_minute, after if after is not None else whole.end_minute)
@@ -100,17 +102,6 @@ def leg_routes(store: SeriesStore, registry: Registry, clock: Clock) -> APIRoute
         return LedgerOut.of(report.leg, part)
 
     return routes
-
-
-def ledger_csv(ledger: Ledger) -> str:
-    """The ledger as CSV, one row a minute: time (UTC), state, reason, dose (yes, no, uncertain or empty)."""
-    states, reasons, doses = ({one.value: one.word for one in words} for words in (State, Reason, Dose))
-    rows = zip(ledger.state.tolist(), ledger.reason.tolist(), ledger.dose.tolist(), strict=True)
-    lines = [
-        f"{at_minute(ledger.start_minute + i):%Y-%m-%dT%H:%MZ},{states[state]},{reasons[reason]},{doses[dose]}"
-        for i, (state, reason, dose) in enumerate(rows)
-    ]
-    return "\n".join([CSV_HEADER, *lines, ""])
 
 
 def _minute(text: str | None, name: str) -> int | None:

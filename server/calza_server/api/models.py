@@ -11,6 +11,7 @@ from calza_server.domain.detector import DETECTOR_VERSION
 from calza_server.domain.verdict import DayOutcome, Verdict
 
 if TYPE_CHECKING:
+    from calza_server.domain.finality import Standing
     from calza_server.domain.ledger import Ledger, LedgerRun
     from calza_server.ports import Leg
     from calza_server.views import LegReport
@@ -63,7 +64,8 @@ class DayOut(Out):
     date: date
     phase: int = Field(description="Index into `phases`.")
     target_minutes: float = Field(description="As ordered; prorated on the first day.")
-    required_minutes: int = Field(description="After the day's tolerance and what was excused.")
+    required_minutes: int = Field(description="After the day's tolerance and what was excused for certain.")
+    required_minutes_lower: int = Field(description="The same if all that is unknown and ahead was not worn.")
     worn_minutes: int
     not_worn_minutes: int
     unknown_minutes: int
@@ -84,32 +86,79 @@ class PhaseOut(Out):
     verdict: Verdict
 
 
+class StandingOut(Out):
+    """How final an answer is."""
+
+    kind: Literal["provisional", "final", "amended", "changed"]
+    version: int | None = Field(description="The latest frozen version.")
+    until: datetime | None = Field(description="When the days of grace are over, while provisional.")
+    sentence: str
+
+    @classmethod
+    def of(cls, standing: Standing, timezone: str) -> StandingOut:
+        """The JSON of a standing."""
+        return cls.model_validate(
+            {
+                "kind": standing.kind.value,
+                "version": None if standing.version is None else standing.version.number,
+                "until": None if standing.until_minute is None else at_minute(standing.until_minute),
+                "sentence": standing.sentence(timezone),
+            }
+        )
+
+
+class EarlyOut(Out):
+    """The answer over the critical first phases alone, beside that over the whole order."""
+
+    verdict: Verdict
+    days_met_lower: int
+    days_met_upper: int
+    days_required: int
+
+
 class VerdictOut(Out):
     """Was the ordered wear reached? Bounds say how far missing data could move the answer."""
 
     leg: LegOut
+    order: int = Field(description="Which order of the leg, counted from 1; 0 where nothing was ever ordered.")
     as_of: datetime
     verdict: Verdict
+    label: str = Field(description="Empty, `order shortened` or `superseded by the next treatment`.")
     running: bool = Field(description="The order is not over yet.")
     days_met_lower: int = Field(description="Days that count for certain.", examples=[12])
     days_met_upper: int = Field(description="Days that count if all that is unknown was worn.", examples=[14])
     days_required: int = Field(examples=[12])
     worn_hours: HoursOut
-    borderline: bool
+    borderline: bool = Field(description="Some day could be tipped by the detector's own error.")
+    early: EarlyOut | None
+    standing: StandingOut | None
     completeness: CompletenessOut
+    unknown_minutes: dict[str, int] = Field(description="Unknown minutes of the order so far, by reason.")
     phases: list[PhaseOut]
     days: list[DayOut]
     last_spoke: datetime | None = Field(description="When a gateway last heard a stocking of this leg.")
-    rule_version: str = Field(examples=["calza-rule-1"])
-    detector_version: str = Field(examples=["calza-detector-1"])
+    rule_version: str = Field(examples=["calza-rule-2"])
+    detector_version: str = Field(examples=["calza-detector-2"])
     fingerprint: str = Field(description="SHA-256 over rule version, order and minute states.", examples=["9f2c" * 16])
 
     @classmethod
-    def of(cls, report: LegReport) -> VerdictOut:
+    def of(cls, report: LegReport, standing: Standing | None) -> VerdictOut:
         """The JSON of a leg's verdict."""
-        verdict, records = report.verdict, report.completeness
+        verdict, records, early = report.verdict, report.completeness, report.verdict.early
         return cls(
             leg=LegOut.of(report.leg),
+            order=report.number,
+            label=verdict.label,
+            early=None
+            if early is None
+            else EarlyOut(
+                verdict=early.verdict,
+                days_met_lower=early.days_met_lower,
+                days_met_upper=early.days_met_upper,
+                days_required=early.days_required,
+            ),
+            standing=None if standing is None else StandingOut.of(standing, report.order.timezone),
+            unknown_minutes={reason.word: minutes for reason, minutes in report.unknown_minutes().items()},
             as_of=_at_ms(report.as_of_ms),
             verdict=verdict.verdict,
             running=verdict.running,
@@ -122,7 +171,7 @@ class VerdictOut(Out):
                 records_expected=records.expected,
                 records_held=records.held,
                 records_missing=records.missing,
-                minutes_unplaced=report.unplaced_minutes,
+                minutes_unplaced=report.found.unplaced_minutes,
             ),
             phases=[
                 PhaseOut(
@@ -141,6 +190,7 @@ class VerdictOut(Out):
                     phase=day.phase,
                     target_minutes=round(day.target_minutes, 2),
                     required_minutes=day.required_minutes,
+                    required_minutes_lower=day.required_minutes_lower,
                     worn_minutes=day.worn_minutes,
                     not_worn_minutes=day.not_worn_minutes,
                     unknown_minutes=day.unknown_minutes,

@@ -14,8 +14,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from calza_server.ports import StoreError
-from calza_server.views import UnknownLegError, UnreadableOrderError
+from calza_server.domain.verdict_document_fields import DocumentError
+from calza_server.ports import StoreError, VerdictBookError
+from calza_server.views import UnknownLegError, UnknownOrderError, UnreadableOrderError
 from calza_server.web.headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def install(app: FastAPI) -> None:
         HTTPException,
         RequestValidationError,
         StoreError,
+        VerdictBookError,
+        DocumentError,
         UnknownLegError,
+        UnknownOrderError,
         UnreadableOrderError,
     ):
         app.add_exception_handler(kind, _answer)
@@ -101,6 +105,13 @@ def _problem_of(error: Exception) -> Problem:
         case UnknownLegError():
             detail = "No leg has this id. GET /api/v1/legs lists the legs there are."
             return Problem(HTTPStatus.NOT_FOUND, error.code, "No such leg", detail)
+        case UnknownOrderError():
+            return Problem(HTTPStatus.NOT_FOUND, error.code, "No such order", f"{error}.")
+        case VerdictBookError() | DocumentError():
+            detail = (
+                "The book of frozen verdicts cannot be read. Nothing is lost that a backup has; see the server's log."
+            )
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "book_broken", "The frozen verdicts cannot be read", detail)
         case UnreadableOrderError():
             detail = f"The order in the registry is faulty at {error.fault.pointer or '/'}: {error.fault.sentence}."
             more = {"pointer": error.fault.pointer}

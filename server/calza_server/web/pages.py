@@ -12,16 +12,20 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from calza_server.domain.detector import DETECTOR_VERSION
+from calza_server.domain.explain import explain_verdict
 from calza_server.domain.states import State
-from calza_server.views import LegReport, UnreadableOrderError, leg_report
+from calza_server.views import LegReport, UnreadableOrderError, leg_report, standing_of
 from calza_server.web import words
 from calza_server.web.strip import DayStrip, day_strip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from calza_server.domain.alert_values import Alert
+    from calza_server.domain.dose import DoseReport
+    from calza_server.domain.explain import Statement
     from calza_server.domain.verdict import DayResult
-    from calza_server.ports import Clock, Leg, LiveSeen, Registry, SeriesStore
+    from calza_server.ports import Clock, Leg, LiveSeen, Registry, SeriesStore, VerdictBook
 
 REFRESH_S: Final = 60  # a minute is the finest grain there is
 STATIC_MAX_AGE_S: Final = 3600
@@ -43,10 +47,18 @@ class Card:
     zone: ZoneInfo
     days: tuple[tuple[DayResult, DayStrip], ...]
     live: tuple[LiveSeen, ...]
+    standing: str = ""
+    alerts: tuple[Alert, ...] = ()
+    dose: DoseReport | None = None
+    reasons: tuple[Statement, ...] = ()
 
 
 def page_routes(
-    store: SeriesStore, registry: Registry, clock: Clock, live: Callable[[str], LiveSeen | None]
+    store: SeriesStore,
+    registry: Registry,
+    book: VerdictBook,
+    clock: Clock,
+    live: Callable[[str], LiveSeen | None],
 ) -> APIRouter:
     """The routes /, /static/calza.css and /favicon.svg."""
     routes = APIRouter()
@@ -55,7 +67,7 @@ def page_routes(
     @routes.get("/", response_class=HTMLResponse)
     def page() -> str:
         now_ms = clock.now_ms()
-        cards = [_card(store, registry, leg, now_ms, live) for leg in registry.legs()]
+        cards = [_card(store, registry, book, leg, now_ms, live) for leg in registry.legs()]
         running = any(card.report is not None and card.report.verdict.running for card in cards)
         return template.render(cards=cards, now_ms=now_ms, refresh_s=REFRESH_S if running else None)
 
@@ -71,7 +83,12 @@ def page_routes(
 
 
 def _card(
-    store: SeriesStore, registry: Registry, leg: Leg, now_ms: int, live: Callable[[str], LiveSeen | None]
+    store: SeriesStore,
+    registry: Registry,
+    book: VerdictBook,
+    leg: Leg,
+    now_ms: int,
+    live: Callable[[str], LiveSeen | None],
 ) -> Card:
     try:
         report = leg_report(store, registry, leg.id, now_ms)
@@ -80,7 +97,19 @@ def _card(
     zone = ZoneInfo(report.order.timezone)
     days = tuple((day, day_strip(day, report.ledger, report.verdict.as_of_minute, zone)) for day in report.verdict.days)
     seen = tuple(found for serial in report.serials if (found := live(serial)) is not None)
-    return Card(leg, report, "", zone, days, seen)
+    standing = standing_of(book, report)
+    return Card(
+        leg,
+        report,
+        "",
+        zone,
+        days,
+        seen,
+        standing="" if standing is None else standing.sentence(report.order.timezone),
+        alerts=report.alerts(),
+        dose=report.dose(),
+        reasons=explain_verdict(report.order, report.verdict, report.ledger),
+    )
 
 
 def _environment() -> Environment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from calza_server.domain.alert_values import Severity
 from calza_server.domain.prescription import Mode
 from calza_server.domain.verdict import DayOutcome, Verdict
 from calza_wire.minute_block import MinuteFlag
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from calza_server.domain.completeness import Completeness
+    from calza_server.domain.dose import DoseSummary
     from calza_server.domain.prescription import Phase, Prescription
     from calza_server.domain.verdict import DayResult, PhaseResult, VerdictReport
     from calza_wire.live_minute import LiveMinute
@@ -35,6 +37,8 @@ OUTCOMES: Final = {
     DayOutcome.CANNOT_TELL: "cannot tell",
     DayOutcome.OPEN: "still open",
 }
+
+SEVERITIES: Final = {Severity.TODAY: "Today:", Severity.SOON: "Soon:", Severity.NOTE: "Note:"}
 
 MODES: Final = {Mode.CONTINUOUS: "day and night", Mode.DAYTIME: "in the daytime"}
 
@@ -98,6 +102,17 @@ def phase_count(phase: PhaseResult) -> str:
     lower, upper = phase.days_met_lower, phase.days_met_upper
     possible = "" if lower == upper else f" {upper} possible,"
     return f"{count(lower, 'day')} reached,{possible} {phase.days_required} needed"
+
+
+def dose(summary: DoseSummary) -> str:
+    """Whether the ordered pressure was reached: 'the ordered pressure reached 190 h, uncertain 12 h'."""
+    asked = (
+        ("reached", summary.reached_minutes),
+        ("uncertain", summary.uncertain_minutes),
+        ("not reached", summary.below_minutes),
+    )
+    parts = [f"{word} {minutes // 60} h" for word, minutes in asked if minutes]
+    return f"the ordered pressure {', '.join(parts)}" if parts else "no pressure was ordered"
 
 
 def records(completeness: Completeness, unplaced_minutes: int) -> str:
