@@ -154,3 +154,28 @@ def test_binary_fractions_ask_for_no_extra_minute() -> None:
 def test_the_end_is_the_end_of_the_last_day(zone: str) -> None:
     rx = read_prescription(DOCUMENT | {"timezone": zone})
     assert rx.end_minute == rx.days()[-1].end_minute
+
+
+def test_a_journey_moves_no_day() -> None:
+    """The order's zone makes the days; where its moments were written down does not matter."""
+    here = read_prescription(DOCUMENT)
+    there = read_prescription(DOCUMENT | {"start": "2026-03-02T23:30:00+13:00"})
+    assert there == here
+    assert there.document() == here.document()
+    assert there.days() == here.days()
+
+
+@pytest.mark.parametrize(("clock", "minutes"), [("23:59:59", 1), ("23:00:00", 60), ("00:00:00", 1440)])
+def test_an_injection_late_in_the_day_asks_for_what_is_left_of_it(clock: str, minutes: int) -> None:
+    rx = read_prescription(DOCUMENT | {"start": f"2026-03-02T{clock}Z"})
+    first, second = rx.days()[:2]
+    assert first.end_minute - first.start_minute == minutes
+    assert first.target_minutes == pytest.approx(23 / 24 * minutes)
+    assert len(rx.days()) == 14
+    assert second.target_minutes == 23 * 60
+
+
+def test_no_target_is_longer_than_its_day() -> None:
+    """24 hours by day, on the day that has 23."""
+    start = datetime(2026, 3, 29, tzinfo=UTC)
+    assert order(start, "Europe/London", Phase(1, Mode.DAYTIME, 24, 1)).days()[0].target_minutes == 23 * 60

@@ -100,10 +100,10 @@ class Firmware:
 
     def set_elapsed_time(self, octets: bytes, now_s: float) -> int:
         """Set the clock; 0, or the ATT error code to answer. A set clock begins a new timeline and a new block."""
+        self.advance(now_s)
         refusal = check_write(octets, self._clock.source)
         if refusal is not ClockRefusal.NONE:
             return int(refusal)
-        self.advance(now_s)
         self._cut_minute(now_s)
         self._log.close()
         self._clock.set(TimeStamp.decode(octets), now_s)

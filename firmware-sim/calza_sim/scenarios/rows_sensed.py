@@ -136,8 +136,8 @@ SENSED: Final = (
     ),
     Scenario(
         "battery-flat-on-days-9-and-10",
-        "perfect wear; the battery is flat for the whole of days 9 and 10",
-        PERFECT_DAYS,
+        "perfect wear, never charged; the battery is flat for the whole of days 9 and 10",
+        (*PERFECT_DAYS[:8], daytime()),
         outages=(Outage(At(9), 48.0),),
         row="14",
         truly="met",
