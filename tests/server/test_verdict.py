@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from calza_server.domain.completeness import Completeness, completeness_of
+from calza_server.domain.fingerprint import evidence_digest, fingerprint
 from calza_server.domain.ledger import Ledger
 from calza_server.domain.prescription import Ended, EndedWhy, Mode, Night, Pause, Phase, Prescription, Removal
 from calza_server.domain.states import State
@@ -226,6 +227,13 @@ def test_the_fingerprint_names_order_and_states_only() -> None:
     assert len(one.fingerprint) == len(one.evidence) == 64
 
 
+def test_another_rule_and_another_beginning_are_another_fingerprint() -> None:
+    states = hours(GOOD).state
+    evidence = evidence_digest({}, 5, states)
+    assert evidence != evidence_digest({}, 6, states)
+    assert fingerprint("one", evidence) != fingerprint("two", evidence)
+
+
 def test_the_rule_has_a_version() -> None:
     assert judged(rx(daytime(1, 1)), hours(GOOD)).rule_version == RULE_VERSION == "calza-rule-2"
 
@@ -312,9 +320,17 @@ def test_a_night_that_is_optional_is_excused_and_the_day_is_not() -> None:
 
 
 def test_no_minute_is_excused_twice() -> None:
+    """Two hours of the night and half an hour of the morning: hygiene covers the morning, not the night again."""
     order = rx(day_and_night(1, 1, night_optional=True, hygiene_minutes=60, tolerance_share=0.0))
-    (day,) = judged(order, ledger(off((5, 7), (7, 9)))).days
-    assert day.forgiven_minutes == 120 + 60
+    (day,) = judged(order, ledger(off((5, 7), (7, 7.5)))).days
+    assert (day.forgiven_minutes, day.required_minutes) == (150, 1290)
+
+
+def test_what_is_ahead_may_be_excused_too() -> None:
+    """24 h ordered with an hour of hygiene: after 23 h on, the last hour can no longer take the day away."""
+    order = rx(day_and_night(1, 1, hygiene_minutes=60, tolerance_share=0.0))
+    assert judged(order, ledger(off()), 23 / 24).verdict is Verdict.ALREADY_MET
+    assert judged(order, ledger(off()), 22.9 / 24).verdict is Verdict.CAN_BE_MET
 
 
 def test_the_night_of_the_order_is_the_one_that_counts() -> None:
