@@ -8,7 +8,6 @@ day is ours, so that a stocking can be visited on day 2, 10 and 15 and the serve
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import secrets
 import socket
@@ -17,7 +16,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -181,9 +179,10 @@ class Clockwork:
         return self.ask(f"legs/{leg}/verdict")
 
     async def send_again(self, serial: str) -> None:
-        """Hand every record of a stocking to the broker once more, the oldest last, and wait for each receipt."""
+        """Hand every record that is stored to the broker once more, the oldest last, and wait for each receipt."""
         flash = self.fitted[serial].flash
-        numbers = range(flash.next_record - 1, flash.first_record - 1, -1)
+        (log,) = self.store.held(serial)
+        numbers = sorted((number for one in log.held for number in range(one.first, one.last + 1)), reverse=True)
         records = [(number, body) for number in numbers if (body := flash.body(number)) is not None]
         await asyncio.to_thread(self._send_again, serial, records)
 
@@ -210,13 +209,6 @@ class Clockwork:
         finally:
             client.disconnect()
             client.loop_stop()
-
-    def in_flash(self, serial: str) -> dict[int, str]:
-        """SHA-256 of every record in a stocking's flash."""
-        flash = self.fitted[serial].flash
-        numbers = range(flash.first_record, flash.next_record)
-        bodies = {number: flash.body(number) for number in numbers}
-        return {number: sha256(body).hexdigest() for number, body in bodies.items() if body is not None}
 
     def held(self, serial: str) -> int:
         """Records of a stocking in the store."""
@@ -327,8 +319,3 @@ async def _pair_all(fitted: Mapping[str, Fitted], spec: str, state: Path) -> Non
             one.paired = await passkey_of(one)
     finally:
         await radio.close()
-
-
-def order_text(order: Mapping[str, object]) -> str:
-    """An order for a failure's message."""
-    return json.dumps(order, separators=(",", ":"))
