@@ -25,6 +25,9 @@ PARTS: dict[str, Part] = {
     "sim": Part("calza_sim.cli", "Simulated stockings: real GATT servers on a virtual radio."),
     "gateway": Part("calza_gateway.cli", "Read stockings over Bluetooth LE and forward them over MQTT."),
     "server": Part("calza_server.cli", "Receive, check and store readings; answer with a verdict."),
+    "verdict": Part(
+        "calza_server.verdict_cli", "Was it worn as ordered? From your own minutes, or from an export again."
+    ),
     "wire": Part("calza_wire.cli", "Look into the octets that travel."),
 }
 

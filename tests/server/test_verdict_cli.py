@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import subprocess
@@ -301,9 +302,36 @@ def test_a_file_is_replaced_whole_and_a_link_stays_a_link(desk: Desk) -> None:
     assert link.is_symlink()
     assert kept.read_text().startswith("time,")
     assert kept.stat().st_mode & 0o777 == 0o640
-    assert ran("ledger", "--minutes", desk.minutes, "--out", "/dev/null").code == 0
-    assert not os.path.isfile("/dev/null")  # noqa: PTH113 - a device, whatever Path would make of it
     assert sorted(path.name for path in desk.folder.iterdir()) == ["kept.csv", "link.csv", "minutes.csv", "rx.json"]
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(desk: Desk) -> None:
+    """Whatever is no ordinary file must not be replaced: as root that could be a device of the machine."""
+    desk.lay(order(), "")
+    pipe = desk.folder / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert ran("ledger", "--minutes", desk.minutes, "--out", pipe).code == 0
+        assert os.read(reader, 100) == b"time,state,reason,dose\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_disk_that_fills_while_writing_leaves_what_was_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    desk.lay(order(), WHOLE)
+    out = desk.folder / "ledger.csv"
+    out.write_text("as it was")
+    monkeypatch.setattr("calza_server.whole_file.os.fsync", full)
+    done = ran("ledger", "--minutes", desk.minutes, "--out", out)
+    assert done.code == 1
+    assert "No space left" in done.sentence
+    assert out.read_text() == "as it was"
+    assert sorted(path.name for path in desk.folder.iterdir()) == ["ledger.csv", "minutes.csv", "rx.json"]
 
 
 def test_where_nothing_can_be_written_nothing_is_left(desk: Desk) -> None:

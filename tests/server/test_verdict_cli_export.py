@@ -184,12 +184,12 @@ def answering(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
 def test_an_export_from_a_server_is_the_same_file(desk: Desk, exported: Path) -> None:
     out = desk.folder / "fetched.json"
     with answering(200, json.dumps(json.loads(exported.read_text())).encode()) as (server, asked):
-        done = ran("export", "--server", f"{server}/", "--leg", "ana/left?", "--out", out)
+        done = ran("export", "--server", f"{server}/clinic/", "--leg", "ana/left?", "--out", out)
         assert (
             ran("export", "--server", server, "--leg", "ana", "--order", "2", "--out", "-").out == exported.read_text()
         )
     assert done.code == 0, done.err
-    assert asked == ["/api/v1/legs/ana%2Fleft%3F/export", "/api/v1/legs/ana/export?order=2"]
+    assert asked == ["/clinic/api/v1/legs/ana%2Fleft%3F/export", "/api/v1/legs/ana/export?order=2"]
     assert out.read_text() == exported.read_text()
     assert ran("recompute", out).code == 0
 
