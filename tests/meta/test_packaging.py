@@ -47,6 +47,7 @@ def test_wheel_holds_every_package_with_its_data(tmp_path: Path) -> None:
     for package in ("calza", "calza_wire", "calza_sim", "calza_gateway", "calza_server", "calza_demo"):
         assert f"{package}/__init__.py" in names
         assert f"{package}/py.typed" in names
+    assert "calza_server/data/presets.json" in names
     assert any(name.startswith("calza_server/web/") and name.endswith(".html") for name in names)
     assert any(name.startswith("calza_server/web/") and name.endswith(".css") for name in names)
     assert not [name for name in names if name.startswith("tests/")]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HEADLINES: Final = {
     Verdict.MET: "Met",
     Verdict.NOT_MET: "Not met",
-    Verdict.CANNOT_TELL: "Cannot tell yet",
+    Verdict.CANNOT_TELL: "Cannot tell",
     Verdict.NOT_APPLICABLE: "Nothing ordered",
     Verdict.ALREADY_MET: "Already met",
     Verdict.CAN_BE_MET: "Can still be met",
