@@ -60,7 +60,7 @@ def page_of(clinic: Clinic) -> Outline:
 def test_each_leg_has_its_verdict_in_words() -> None:
     page = page_of(open_clinic())
     assert "Met The stocking was worn as ordered." in page.words
-    assert "Cannot tell yet Data is missing on 2 days, and it could change the answer either way." in page.words
+    assert "Cannot tell Data is missing on 2 days, and it could change the answer either way." in page.words
     assert "Nothing ordered" in page.words
     assert "The order cannot be read The registry is faulty at /phases: is missing." in page.words
     assert "2 days reached, 4 possible, 3 needed" in page.words

@@ -105,13 +105,13 @@ def phase_count(phase: PhaseResult) -> str:
 
 
 def dose(summary: DoseSummary) -> str:
-    """Whether the ordered pressure was reached: 'the ordered pressure reached 190 h, uncertain 12 h'."""
+    """Whether the ordered pressure was reached: 'the ordered pressure reached 190 h, uncertain 12 h 05 min'."""
     asked = (
         ("reached", summary.reached_minutes),
         ("uncertain", summary.uncertain_minutes),
         ("not reached", summary.below_minutes),
     )
-    parts = [f"{word} {minutes // 60} h" for word, minutes in asked if minutes]
+    parts = [f"{word} {span(minutes)}" for word, minutes in asked if minutes]
     return f"the ordered pressure {', '.join(parts)}" if parts else "no pressure was ordered"
 
 
