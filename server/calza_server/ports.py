@@ -75,6 +75,14 @@ class QuarantinedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """A sync report, and when this server received it first: Unix milliseconds by its own clock."""
+
+    report: SyncReport
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class HeldLog:
     """Which record numbers of one log are held."""
 
@@ -124,8 +132,11 @@ class SeriesStore(Protocol):
     def syncs(self, serial: str) -> list[SyncReport]:
         """The sync reports of a stocking, oldest first."""
 
-    def quarantined(self) -> list[QuarantinedRecord]:
-        """Refused records, oldest first."""
+    def visits(self, serial: str) -> list[Visit]:
+        """The same sync reports in the same order, each with when it was received first."""
+
+    def quarantined(self, serial: str | None = None) -> list[QuarantinedRecord]:
+        """Refused records, oldest first; of one stocking, if it is named."""
 
     def close(self) -> None:
         """Let go of every file; the store cannot be used afterwards."""

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calza_server.domain.readings import ANKLE, SKIN
-from calza_server.ports import QUARANTINE_PAYLOAD_OCTETS, Appended, QuarantinedRecord
+from calza_server.ports import QUARANTINE_PAYLOAD_OCTETS, Appended, QuarantinedRecord, Visit
 from calza_server.run_parts import open_store
 from calza_wire.elapsed_time import TimeSource
 from calza_wire.observation import LENGTH_CONVENTION, LengthConvention
@@ -219,7 +219,23 @@ def test_quarantine_keeps_each_once_and_never_more_than_its_share(store: SeriesS
     assert kept[1].payload == b"x" * QUARANTINE_PAYLOAD_OCTETS
 
 
+def test_refused_records_can_be_asked_for_by_stocking(store: SeriesStore) -> None:
+    other = replace(refused(b"other", "c" * 32), serial="CALZA-0002")
+    store.quarantine([refused(b"first", "a" * 32), other])
+    assert store.quarantined("CALZA-0002") == [other]
+    assert store.quarantined("NOBODY-1") == []
+    assert len(store.quarantined()) == 2
+
+
 def test_sync_reports_come_back_in_order_each_once(store: SeriesStore) -> None:
     for number in (2, 1, 2, 3):
         store.add_sync(sync(number), START_S * 1000)
     assert store.syncs("CALZA-0001") == [sync(2), sync(1), sync(3)]
+
+
+def test_a_report_keeps_the_moment_it_was_received_first(store: SeriesStore) -> None:
+    """Whether a gateway's clock is to be believed hangs on it, so a re-sent report must not look late."""
+    for number, received_ms in ((1, 5_000), (2, 6_000), (1, 9_000)):
+        store.add_sync(sync(number), received_ms)
+    assert store.visits("CALZA-0001") == [Visit(sync(1), 5_000), Visit(sync(2), 6_000)]
+    assert store.visits("NOBODY-1") == []

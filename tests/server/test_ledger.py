@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
 
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calza_server.domain.detector import detect
-from calza_server.domain.ledger import Ledger, Source, excused, ledger_of, on_one_leg
+from calza_server.domain.ledger import Ledger, Source, excused, ledger_of, unsensed
+from calza_server.domain.ledger_join import on_one_leg
 from calza_server.domain.leg import ordered_floor
 from calza_server.domain.prescription import Mode, Phase, Prescription
 from calza_server.domain.states import Dose, Reason, State
@@ -35,7 +37,7 @@ def ledger(states: list[State], *, serial: str = "CZ-0001", start: int = START) 
         reason=np.array([REASON_OF[state] for state in states], np.uint8),
         dose=np.zeros(n, np.uint8),
         source=np.array([-1 if state is State.UNKNOWN else 0 for state in states], np.int16),
-        record=np.array([-1 if state is State.UNKNOWN else i // 60 for i, state in enumerate(states)], np.int64),
+        record=np.array([-1 if state is State.UNKNOWN else 5 + i // 60 for i, state in enumerate(states)], np.int64),
         sources=(Source(serial, b"log-one."),),
     )
 
@@ -65,6 +67,9 @@ def test_dose_is_asked_of_worn_minutes_with_a_floor_and_a_working_ankle_only() -
     made = ledger_of(grid, detect(grid), "CZ-0001", floor)
     asked = worn_between(DAY, (600, 1000), (1100, 1200))
     assert ((made.dose == Dose.NOT_ASKED) == ~asked).all()
+    grid.ankle[700:800] = 0.3  # a dead site under a worn stocking, not a weak one
+    made = ledger_of(grid, detect(grid), "CZ-0001", floor)
+    assert not made.dose[700:800].any()
     assert not ledger_of(grid, detect(grid), "CZ-0001").dose.any()
 
 
@@ -108,6 +113,52 @@ def test_a_spare_in_a_drawer_without_a_reading_harms_nothing() -> None:
 
 def test_two_silent_stockings_leave_the_leg_unknown() -> None:
     assert on_one_leg([ledger([U, U]), ledger([U, U], serial="CZ-0002")]).state.tolist() == [U, U]
+
+
+def numbered(states: list[State], first: int, *, serial: str = "CZ-0002") -> Ledger:
+    """A ledger whose log begins with record `first`."""
+    made = ledger(states, serial=serial)
+    made.record[made.record >= 0] += first - 5
+    return made
+
+
+@pytest.mark.parametrize(("first", "together"), [(1, [N, N, W]), (2, [U, U, W])])
+def test_before_the_first_record_of_its_log_a_stocking_has_no_say(first: int, together: list[State]) -> None:
+    joined = on_one_leg([ledger([N, N, N]), numbered([U, U, W], first)])
+    assert joined.state.tolist() == together
+
+
+def test_a_stocking_with_a_reason_for_its_silence_keeps_its_say() -> None:
+    """Something was recorded before what is numbered first here: it lies under a lost clock."""
+    early = numbered([U, W], 1)
+    early.reason[0] = Reason.CLOCK_UNTRUSTED
+    joined = on_one_leg([ledger([N, N]), early])
+    assert joined.state.tolist() == [U, W]
+    assert joined.reason[0] == Reason.CLOCK_UNTRUSTED
+
+
+def test_once_retired_a_silent_stocking_has_no_say_and_one_that_speaks_still_does() -> None:
+    old, new = ledger([N, U, W]), ledger([N, N, N], serial="CZ-0002")
+    assert on_one_leg([old, new]).state.tolist() == [N, U, W]
+    assert on_one_leg([old, new], [START + 1, None]).state.tolist() == [N, N, W]
+    assert on_one_leg([old, new], [START + 2, None]).state.tolist() == [N, U, W]
+
+
+@pytest.mark.parametrize("reason", [Reason.CLOCK_UNTRUSTED, Reason.BATTERY_FLAT, Reason.DATA_REJECTED])
+def test_of_two_unknowns_the_one_that_knows_why_is_kept(reason: Reason) -> None:
+    knows, knows_not = ledger([U, W]), ledger([U, N], serial="CZ-0002")
+    knows.reason[0] = reason
+    for both in ([knows, knows_not], [knows_not, knows]):
+        assert on_one_leg(both).reason[0] == reason
+    silent = [ledger([U]), replace(ledger([U], serial="CZ-0002"), reason=np.array([reason], np.uint8))]
+    assert on_one_leg(silent).reason.tolist() == [reason]
+
+
+def test_what_no_sensor_sees_is_unknown_by_design() -> None:
+    made = unsensed(ledger([W, W, N, U]), [(START + 1, START + 3)])
+    assert made.state.tolist() == [W, U, U, U]
+    assert made.reason[1:3].tolist() == [Reason.UNSENSED_BY_DESIGN] * 2
+    assert made.minutes_by_reason() == {Reason.ON_LEG: 1, Reason.UNSENSED_BY_DESIGN: 2, Reason.NO_DATA: 1}
 
 
 def test_ledgers_of_other_minutes_are_not_joined() -> None:

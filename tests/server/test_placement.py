@@ -73,7 +73,7 @@ def test_a_lost_clock_is_placed_by_a_sighting_of_its_timeline() -> None:
     "seen",
     [
         sighting(DEVICE_ZERO_S, NOON * 60, first=5),  # a later timeline
-        sighting(DEVICE_ZERO_S, NOON * 60, first=0, after=4),  # an earlier one, ended before this record
+        sighting(DEVICE_ZERO_S + 14_000, NOON * 60, first=0, after=4),  # an earlier one, ended before this record
         sighting(DEVICE_ZERO_S, NOON * 60, log=OTHER),
     ],
 )
@@ -84,12 +84,19 @@ def test_a_sighting_of_another_timeline_places_nothing(seen: ClockSighting) -> N
     assert grid.unplaced_minutes == 60
 
 
-def test_the_nearest_sighting_counts() -> None:
+def test_drift_is_drawn_in_a_line_between_two_sightings() -> None:
+    """A clock that loses 20 minutes in ten hours has lost half of them in the middle."""
+    first, middle, last = (minutes(device_s=NOON * 60 + n * 18_000, count=1, record=n) for n in range(3))
+    seen = [sighting(NOON * 60, NOON * 60), sighting(NOON * 60 + 36_000, NOON * 60 + 36_000 + 1200)]
+    grid = place(joined([first, middle, last]), seen[::-1], NOON, END + 30)
+    assert np.flatnonzero(grid.present).tolist() == [0, 310, 620]
+
+
+def test_beyond_the_last_sighting_the_clock_is_taken_to_go_on_as_it_was_seen() -> None:
     readings = joined([minutes(device_s=NOON * 60), minutes(device_s=NOON * 60 + 6 * 3600, record=6)])
-    early = sighting(NOON * 60 + 3600, NOON * 60 + 3600)
-    late = sighting(NOON * 60 + 7 * 3600, NOON * 60 + 7 * 3600 + 120)
-    grid = place(readings, [late, early], NOON, END)
-    assert np.flatnonzero(grid.present).tolist() == [*range(60), *range(362, 422)]
+    seen = [sighting(NOON * 60 + 3600, NOON * 60 + 3600 + 120)]
+    grid = place(readings, seen, NOON, END)
+    assert np.flatnonzero(grid.present).tolist() == [*range(2, 62), *range(362, 422)]
 
 
 def test_what_lies_under_a_lost_clock_is_bracketed_by_its_neighbours() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from calza_server.domain.readings import Readings
 from calza_server.domain.readings_blocks import LONGEST_BLOCK_S, facts_of, readings_of
-from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock
+from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock, Visit
 from calza_wire.errors import WireError
 from calza_wire.ranges import RangeSet
 
@@ -27,7 +27,7 @@ class MemoryStore:
         self._logs: dict[str, dict[bytes, dict[int, tuple[int, StoredBlock]]]] = {}  # start second and block
         self._evidence: dict[tuple[str, bytes, int, bytes], StoredBlock] = {}
         self._quarantine: dict[tuple[str, str, str], QuarantinedRecord] = {}
-        self._syncs: dict[str, dict[bytes, SyncReport]] = {}
+        self._visits: dict[str, dict[bytes, Visit]] = {}
 
     def append(self, blocks: Sequence[StoredBlock]) -> list[Appended]:
         """See the port."""
@@ -89,17 +89,21 @@ class MemoryStore:
     def add_sync(self, report: SyncReport, received_ms: int) -> None:
         """See the port."""
         with self._lock:
-            self._syncs.setdefault(report.serial, {}).setdefault(report.encode(), report)
+            self._visits.setdefault(report.serial, {}).setdefault(report.encode(), Visit(report, received_ms))
 
     def syncs(self, serial: str) -> list[SyncReport]:
         """See the port."""
-        with self._lock:
-            return list(self._syncs.get(serial, {}).values())
+        return [visit.report for visit in self.visits(serial)]
 
-    def quarantined(self) -> list[QuarantinedRecord]:
+    def visits(self, serial: str) -> list[Visit]:
         """See the port."""
         with self._lock:
-            return list(self._quarantine.values())
+            return list(self._visits.get(serial, {}).values())
+
+    def quarantined(self, serial: str | None = None) -> list[QuarantinedRecord]:
+        """See the port."""
+        with self._lock:
+            return [item for item in self._quarantine.values() if serial in {None, item.serial}]
 
     def close(self) -> None:
         """See the port."""

@@ -16,7 +16,7 @@ import numpy as np
 from calza_server.adapters.sqlite_schema import open_reader, open_writer, store_error
 from calza_server.domain.readings import Readings
 from calza_server.domain.readings_blocks import LONGEST_BLOCK_S, facts_of, readings_of
-from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock, StoreError
+from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock, StoreError, Visit
 from calza_wire.errors import WireError
 from calza_wire.messages import SyncReport
 from calza_wire.ranges import RangeSet
@@ -187,15 +187,23 @@ class SqliteStore:
 
     def syncs(self, serial: str) -> list[SyncReport]:
         """See the port."""
-        with self._reads() as reader:
-            rows = reader.execute("SELECT report FROM sync WHERE serial = ? ORDER BY key", (serial,)).fetchall()
-        return [SyncReport.decode(report) for (report,) in rows]
+        return [visit.report for visit in self.visits(serial)]
 
-    def quarantined(self) -> list[QuarantinedRecord]:
+    def visits(self, serial: str) -> list[Visit]:
         """See the port."""
         with self._reads() as reader:
             rows = reader.execute(
-                "SELECT gateway, serial, payload, digest, reason, detail, received_ms FROM quarantine ORDER BY key"
+                "SELECT report, received_ms FROM sync WHERE serial = ? ORDER BY key", (serial,)
+            ).fetchall()
+        return [Visit(SyncReport.decode(report), received_ms) for report, received_ms in rows]
+
+    def quarantined(self, serial: str | None = None) -> list[QuarantinedRecord]:
+        """See the port."""
+        with self._reads() as reader:
+            rows = reader.execute(
+                """SELECT gateway, serial, payload, digest, reason, detail, received_ms FROM quarantine
+                WHERE ?1 IS NULL OR serial = ?1 ORDER BY key""",
+                (serial,),
             ).fetchall()
         return [QuarantinedRecord(*row) for row in rows]
 

@@ -1,18 +1,20 @@
-"""The ledger of one leg: every minute's state, reason, dose and origin. Of an order it knows floor and pauses only.
+"""The ledger of one leg: every minute's state, reason, dose and origin. Of an order it knows floor and spans only.
 
-The ledger is the evidence a verdict rests on: whoever holds it and the order can work the verdict out again.
+The ledger is the evidence a verdict rests on: whoever holds it and the order can work the verdict out again. Several
+stockings on one leg are joined in `ledger_join`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.evidence import ANKLE_FAULT
+from calza_server.domain.dose import IMPOSSIBLE_MMHG, NOTHING_MMHG, dose_of_minutes
 from calza_server.domain.grid import NOWHERE
 from calza_server.domain.states import Dose, Reason, State
+from calza_wire.minute_block import MinuteFlag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
     from calza_server.domain.detector import Detection
     from calza_server.domain.grid import MinuteGrid
 
-UNCERTAINTY_SHARE: Final = 0.15  # our proposal, until a bench calibration says otherwise
-UNCERTAINTY_AT_LEAST_MMHG: Final = 3.0
+ANKLE_FAULT: Final = np.uint8(MinuteFlag.ANKLE_FAULT)  # as an octet: numpy would widen a whole column for an IntFlag
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,11 @@ class Ledger:
             out.source[to], out.record[to] = self.source[of], self.record[of]
         return Ledger(out.start_minute, out.state, out.reason, out.dose, out.source, out.record, self.sources)
 
+    def minutes_by_reason(self) -> dict[Reason, int]:
+        """How many minutes have each reason; reasons that do not occur are left out."""
+        counts = np.bincount(self.reason).tolist()
+        return {Reason(value): count for value, count in enumerate(counts) if count}
+
     def runs(self) -> list[LedgerRun]:
         """The same ledger, run-length encoded."""
         if not len(self):
@@ -125,78 +131,56 @@ class Ledger:
 
 
 def ledger_of(
-    grid: MinuteGrid, detection: Detection, serial: str, floor_mmhg: npt.NDArray[np.float32] | None = None
+    grid: MinuteGrid,
+    detection: Detection,
+    serial: str,
+    floor_mmhg: npt.NDArray[np.float32] | None = None,
+    missing: npt.NDArray[np.uint8] | None = None,
 ) -> Ledger:
-    """One stocking's ledger. `floor_mmhg` is the ordered ankle pressure of each minute, NaN where none was ordered."""
+    """One stocking's ledger.
+
+    `floor_mmhg` is the ordered ankle pressure of each minute, NaN where none was ordered. `missing` gives each minute
+    without a reading its reason (`Reason` values, see `gaps`); without it the detector's own word stands.
+    """
+    reason = detection.reason
+    if missing is not None:
+        reason = np.where(grid.present, reason, missing)
     return Ledger(
         start_minute=grid.start_minute,
         state=detection.state,
-        reason=detection.reason,
-        dose=_dose(grid, detection, floor_mmhg),
+        reason=reason,
+        dose=dose_of_minutes(worn_ankle(grid, detection.state, detection.faulty_sites), floor_mmhg),
         source=grid.log,
         record=grid.record,
         sources=tuple(Source(serial, log_id) for log_id in grid.logs),
     )
 
 
-def _dose(grid: MinuteGrid, detection: Detection, floor_mmhg: npt.NDArray[np.float32] | None) -> npt.NDArray[np.uint8]:
-    dose = np.full(len(grid), Dose.NOT_ASKED, np.uint8)
-    if floor_mmhg is None:
-        return dose
-    doubt = np.maximum(UNCERTAINTY_AT_LEAST_MMHG, UNCERTAINTY_SHARE * grid.ankle)
-    asked = (
-        (detection.state == State.WORN)
-        & np.isfinite(floor_mmhg)
-        & np.isfinite(grid.ankle)
-        & ((detection.faulty_sites & ANKLE_FAULT) == 0)
-    )
-    dose[asked] = Dose.UNCERTAIN
-    with np.errstate(invalid="ignore"):  # NaN is never asked
-        dose[asked & (grid.ankle - doubt >= floor_mmhg)] = Dose.REACHED
-        dose[asked & (grid.ankle + doubt < floor_mmhg)] = Dose.BELOW
-    return dose
-
-
-def on_one_leg(ledgers: Sequence[Ledger]) -> Ledger:
-    """Several stockings of one leg as one ledger; all must cover the same minutes.
-
-    Worn if any was worn. Not worn only if all that speak say so, for an unknown one may have been the one on the leg.
-    A stocking that has no reading at all in these minutes has no say, so a spare in a drawer harms nothing.
-    Raises ValueError when the spans differ or there is no ledger.
-    """
-    if len({(ledger.start_minute, len(ledger)) for ledger in ledgers}) != 1:
-        raise ValueError("ledgers of one leg must cover the same minutes")
-    speaking = [ledger for ledger in ledgers if bool((ledger.source >= 0).any())] or [ledgers[0]]
-    if len(speaking) == 1:
-        return speaking[0]
-    weight = np.array([1, 2, 0, 3], np.uint8)  # by State: not worn yields to unknown, unknown to worn, all to excused
-    chosen = np.argmax(np.stack([weight[ledger.state] for ledger in speaking]), axis=0)
-    shift = np.cumsum([0, *(len(ledger.sources) for ledger in speaking[:-1])])
-
-    def pick(columns: Sequence[npt.NDArray[np.integer]]) -> npt.NDArray[np.integer]:
-        picked: npt.NDArray[np.integer] = np.take_along_axis(np.stack(columns), chosen[None], axis=0)[0]
-        return picked
-
-    source = pick(
-        [np.where(one.source >= 0, one.source + by, NOWHERE) for one, by in zip(speaking, shift, strict=True)]
-    )
-    return Ledger(
-        start_minute=speaking[0].start_minute,
-        state=pick([one.state for one in speaking]).astype(np.uint8),
-        reason=pick([one.reason for one in speaking]).astype(np.uint8),
-        dose=pick([one.dose for one in speaking]).astype(np.uint8),
-        source=source.astype(np.int16),
-        record=pick([one.record for one in speaking]).astype(np.int64),
-        sources=tuple(source for one in speaking for source in one.sources),
-    )
+def worn_ankle(
+    grid: MinuteGrid, state: npt.NDArray[np.uint8], faulty_sites: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """The ankle pressure of worn minutes in mmHg, NaN elsewhere and where the ankle site cannot be trusted."""
+    sound = (state == State.WORN) & ((faulty_sites & ANKLE_FAULT) == 0)
+    with np.errstate(invalid="ignore"):  # NaN stays NaN
+        sound &= (grid.ankle > NOTHING_MMHG) & (grid.ankle <= IMPOSSIBLE_MMHG)
+    return np.where(sound, grid.ankle, np.float32(np.nan))
 
 
 def excused(ledger: Ledger, pauses: Sequence[tuple[int, int]]) -> Ledger:
     """The ledger with every minute of the pauses, each [start, end), excused: neither worn nor missed."""
-    if not pauses:
+    return _overruled(ledger, pauses, State.EXCUSED, Reason.PAUSED)
+
+
+def unsensed(ledger: Ledger, spans: Sequence[tuple[int, int]]) -> Ledger:
+    """The ledger with every minute of the spans, each [start, end), unknown because no sensor sees what was put on."""
+    return _overruled(ledger, spans, State.UNKNOWN, Reason.UNSENSED_BY_DESIGN)
+
+
+def _overruled(ledger: Ledger, spans: Sequence[tuple[int, int]], its_state: State, its_reason: Reason) -> Ledger:
+    if not spans:
         return ledger
     state, reason, dose = ledger.state.copy(), ledger.reason.copy(), ledger.dose.copy()
-    for start, end in pauses:
+    for start, end in spans:
         inside = slice(max(0, start - ledger.start_minute), max(0, end - ledger.start_minute))
-        state[inside], reason[inside], dose[inside] = State.EXCUSED, Reason.PAUSED, Dose.NOT_ASKED
-    return Ledger(ledger.start_minute, state, reason, dose, ledger.source, ledger.record, ledger.sources)
+        state[inside], reason[inside], dose[inside] = its_state, its_reason, Dose.NOT_ASKED
+    return replace(ledger, state=state, reason=reason, dose=dose)

@@ -2,50 +2,40 @@
 
 A stocking's log is cut into *timelines*: stretches of records written while its clock ran on without being set or
 losing power. Whoever saw the clock once during a timeline, beside a good clock, knows the true time of every record in
-it.
+it. Which sightings are believed is decided in `placement_clock`. Device time is UTC, so neither a journey nor the end
+of summer time moves anything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.placement_clock import SEALED_WITHIN_S, ClockSighting, believed, of_one_clock, out_of_order
 from calza_server.domain.readings import ANKLE, CALF, PRESSURE_MMHG_PER_UNIT, RIPPLE, THIGH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     import numpy.typing as npt
 
     from calza_server.domain.readings import Readings
 
+__all__ = ["ClockSighting", "place"]
+
 MINUTE_S: Final = 60
 CLOCK_ERROR_LEFT_ALONE_S: Final = 30  # our proposal: half a minute cannot move a minute by more than one slot
-
-
-@dataclass(frozen=True, slots=True)
-class ClockSighting:
-    """One look at a stocking's clock beside a good one; both in Unix seconds.
-
-    Records `timeline_first_record` <= r < `next_record` of the log had been written on that clock at that moment.
-    """
-
-    log_id: bytes
-    timeline_first_record: int
-    next_record: int
-    device_s: int
-    true_s: int
 
 
 def place(readings: Readings, sightings: Sequence[ClockSighting], start_minute: int, end_minute: int) -> MinuteGrid:
     """The minutes of [start, end), each with the readings that truly belong there.
 
-    A record of a clock that was never set and never seen lies on no minute: it is counted in `unplaced_minutes`, and
-    the stretch it must lie in is marked `clock_lost`. Where two records claim one minute the later record of the later
+    A record whose time nobody can vouch for lies on no minute: it is counted in `unplaced_minutes`, and the stretch it
+    must lie in is marked `clock_lost`. Where two records claim one minute the later record of the later
     log wins, so the order of arrival never matters.
     """
     grid = MinuteGrid.empty(start_minute, end_minute, readings.logs)
@@ -85,25 +75,49 @@ def _true_seconds(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     true_s = readings.device_s.copy()
     placed = readings.synchronised.copy()
-    ordered = sorted(
-        (s for s in sightings if s.log_id in readings.logs),
-        key=lambda s: (s.log_id, s.timeline_first_record, s.device_s, s.true_s),
-    )
-    for (log_id, first), group in groupby(ordered, key=lambda s: (s.log_id, s.timeline_first_record)):
-        timeline = list(group)
-        rows = np.flatnonzero(
-            (readings.log == readings.logs.index(log_id))
-            & (readings.record >= first)
-            & (readings.record < max(s.next_record for s in timeline))
-        )
-        seen_s = np.array([s.device_s for s in timeline], np.int64)
-        ahead_s = np.array([s.true_s for s in timeline], np.int64) - seen_s
-        nearest = np.searchsorted((seen_s[1:] + seen_s[:-1]) // 2, readings.device_s[rows])
-        offset = ahead_s[nearest]
-        offset[readings.synchronised[rows] & (np.abs(offset) <= CLOCK_ERROR_LEFT_ALONE_S)] = 0
+    verified = np.zeros(len(readings), np.bool_)
+    ordered = sorted((s for s in sightings if s.log_id in readings.logs), key=_timeline)
+    timelines = [of_one_clock(list(group)) for _, group in groupby(ordered, key=_timeline)]
+    begins = {seen[0].timeline for seen in timelines}
+    for seen in timelines:
+        rows = _rows_of(readings, seen, begins)
+        if rows.start == rows.stop:
+            continue
+        clock_set = readings.synchronised[rows]
+        timeline = believed(seen, clock_was_set=bool(clock_set.any()))
+        if not len(timeline.seen_s):
+            placed[rows] &= not timeline.own_word_refuted
+            continue
+        offset = timeline.correction_s(readings.device_s[rows])
+        offset[clock_set & (np.abs(offset) <= CLOCK_ERROR_LEFT_ALONE_S)] = 0
         true_s[rows] = readings.device_s[rows] + offset
         placed[rows] = True
+        verified[rows] = timeline.verified
+    placed &= ~out_of_order(readings, true_s, placed, verified, ordered)
     return true_s, placed
+
+
+def _timeline(sighting: ClockSighting) -> tuple[bytes, int]:
+    return sighting.timeline
+
+
+def _rows_of(readings: Readings, seen: Sequence[ClockSighting], begins: Set[tuple[bytes, int]]) -> slice:
+    """The rows of one timeline's records: those written when it was seen last, and the one that was open then.
+
+    A set clock seals the open record before a new timeline begins, so its number is the one that came next, and the
+    time that was seen lies in it or just after. `begins` are the first records of all timelines.
+    """
+    last = max(seen, key=lambda s: (s.next_record, s.device_s))
+    log = readings.logs.index(last.log_id)
+    begin, end = np.searchsorted(readings.log, [log, log + 1]).tolist()  # rows are ordered by log and record
+    numbers = [last.timeline_first_record, last.next_record, last.next_record + 1]
+    low, high, after = np.searchsorted(readings.record[begin:end], numbers).tolist()
+    anothers = last.next_record != last.timeline_first_record and (last.log_id, last.next_record) in begins
+    if high < after and not anothers:
+        was_open = readings.device_s[begin + high : begin + after]
+        if was_open[0] <= last.device_s < was_open[-1] + MINUTE_S + SEALED_WITHIN_S:
+            high = after
+    return slice(begin + low, begin + high)
 
 
 def _log_rank(

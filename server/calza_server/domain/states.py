@@ -26,6 +26,10 @@ class Reason(IntEnum):
     AMBIGUOUS = 1  # unknown: the signs contradict each other or are too few
     SENSOR_FAULT = 2  # unknown: too few sites can be trusted
     CLOCK_UNTRUSTED = 3  # unknown: held, but the stocking's clock cannot say which minute it was
+    BATTERY_FLAT = 4  # unknown: nothing was recorded because the battery had run out
+    UNSENSED_BY_DESIGN = 5  # unknown: the clinic put on something no sensor sees, a bandage or a pad
+    NOT_PAIRED = 6  # unknown: no stocking of this leg has ever been heard
+    DATA_REJECTED = 7  # unknown: recorded, but the record could not be accepted
     ON_LEG = 10  # worn: pressure, warmth and life were seen together in this stretch
     SAME_AS_BEFORE_GAP = 11  # worn: after a gap, the same pressures and warmth as just before it
     NO_PRESSURE = 20  # not worn: every site slack for a while
