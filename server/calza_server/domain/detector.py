@@ -2,8 +2,9 @@
 
 *Entering* worn needs pressure at two sites, warmth and life together; *staying* worn needs only that the pressure
 holds, because a still sleeper shows little life. Not worn is slackness for a while, or coldness without life for a
-while, or the charger. Anything between is unknown: a tie falls to neither side. The figures are our proposal, see
-`evidence`.
+while, or the charger. Anything between is unknown: a tie falls to neither side. The figures are our proposal.
+
+A minute's state depends on no reading farther from it than REACH_MIN: see `redetect`.
 """
 
 from __future__ import annotations
@@ -13,30 +14,36 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.evidence import LIFE_TIMES, LIFE_WINDOW_MIN, OFF_AT_LEAST_MIN, Evidence, gather
+from calza_server.domain.detector_edges import handled
+from calza_server.domain.detector_faults import dead_on_the_leg, silent_sites
+from calza_server.domain.detector_gaps import matched_before
+from calza_server.domain.detector_segments import MEMORY_MIN, Segments, interior, seen_within, segments_of
+from calza_server.domain.evidence import Evidence, gather
+from calza_server.domain.evidence_levels import OFF_AT_LEAST_MIN
+from calza_server.domain.evidence_life import LIFE_TIMES, LIFE_WINDOW_MIN
+from calza_server.domain.evidence_minutes import Minutes
 from calza_server.domain.states import Reason, State
-from calza_server.domain.stretches import Indices, Mask, WindowMeans, held_for, latched, seen_near, stretches
+from calza_server.domain.stretches import Mask, WindowMeans, held_for, last_true, next_true, seen_near, spans
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from calza_server.domain.grid import MinuteGrid
 
-DETECTOR_VERSION: Final = "calza-detector-1"
+DETECTOR_VERSION: Final = "calza-detector-2"
 
 # Every figure here is our proposal.
-GAP_TOLERATED_MIN: Final = 3  # a longer hole in the data ends what went before
-WARM_UP_AT_MOST_MIN: Final = 30  # the slowest sensor needs 8 min; before that a cold stretch is not yet the leg's
+LOOK_BACK_MIN: Final = 720  # a night: what wakes alive and warm was worn asleep
+WARM_UP_AT_MOST_MIN: Final = (
+    60  # three time constants of the slowest sensor; before that a cold stretch is not the leg's
+)
 SHORTEST_WEAR_MIN: Final = 5  # kneading in the hands is warm, lively and pressed, but short
+HANDS_MIN: Final = 3  # movement so near the ends of a segment may be the hands that made it
 ONE_SITE_AT_MOST_MIN: Final = 10  # a single pressed site for longer is not a worn stocking
 COLD_AND_STILL_MIN: Final = 30
+COOLED_WITHIN_MIN: Final = 120  # what is found cold and still so soon after the last life was taken off in between
 EDGE_C: Final = 1.5  # the step in warmth when a stocking goes on or comes off
 EDGE_SAMPLE_MIN: Final = 5
-MATCH_SAMPLE_MIN: Final = 10
-MATCH_MMHG: Final = 4.0  # posture moves a site by about as much
-MATCH_SHARE: Final = 0.25
-MATCH_C: Final = 2.0
-DEAD_FLAT_MIN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,114 +57,108 @@ class Detection:
 
 def detect(grid: MinuteGrid) -> Detection:
     """Judge every minute of a grid; a pure function of it."""
-    seen = gather(grid)
-    pressed = _pressed(seen)
-    alive = seen_near(seen.lively, minutes=LIFE_WINDOW_MIN, times=LIFE_TIMES)
-    cold_and_still = held_for(seen.present & seen.cold & ~alive, COLD_AND_STILL_MIN)
-    worn, matched, never_a_leg = _judge_stretches(grid, seen, pressed, cold_and_still)
-    slack = held_for(seen.slack, OFF_AT_LEAST_MIN)
-    one_site = held_for(pressed & (seen.holding < 2), ONE_SITE_AT_MOST_MIN)
+    if not len(grid):
+        return Detection(np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+    with np.errstate(invalid="ignore"):  # NaN compares as False, which is what a missing reading is worth
+        minutes = Minutes.of(grid)
+        state, reason, faulty = _judged(gather(minutes), minutes)
+    inner = minutes.inner
+    state, reason = state[inner], reason[inner]
+    reason[~grid.present & grid.clock_lost] = Reason.CLOCK_UNTRUSTED
+    return Detection(state, reason, faulty[inner])
 
-    state = np.full(len(grid), State.UNKNOWN, np.uint8)
-    reason = np.full(len(grid), Reason.AMBIGUOUS, np.uint8)
+
+def _judged(
+    seen: Evidence, minutes: Minutes
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    life, levels, warmth = seen.life, seen.levels, seen.warmth
+    segments = segments_of(seen)
+    lifeless = minutes.present & warmth.cold & ~life.sure
+    lifeless[segments.broken] = False  # what was cold before a change does not speak for what came after
+    cold_and_still = held_for(lifeless & segments.inside, COLD_AND_STILL_MIN)
+    cold_and_still |= held_for(lifeless & ~segments.inside, COLD_AND_STILL_MIN)
+    worn, by_likeness, never_a_leg = _judge_segments(seen, segments, cold_and_still)
+    slack = held_for(levels.slack, OFF_AT_LEAST_MIN)
+    one_site = held_for(segments.inside & (levels.holding < 2), ONE_SITE_AT_MOST_MIN)
+
+    state = np.full(len(minutes.present), State.UNKNOWN, np.uint8)
+    reason = np.full(len(minutes.present), Reason.AMBIGUOUS, np.uint8)
     for mask, its_state, its_reason in (  # later lines overrule earlier ones
         (worn, State.WORN, Reason.ON_LEG),
-        (worn & matched, State.WORN, Reason.SAME_AS_BEFORE_GAP),
+        (worn & by_likeness, State.WORN, Reason.SAME_AS_BEFORE_GAP),
         (one_site, State.UNKNOWN, Reason.AMBIGUOUS),
-        (seen.usable_sites < 2, State.UNKNOWN, Reason.SENSOR_FAULT),
+        (levels.usable < 2, State.UNKNOWN, Reason.SENSOR_FAULT),
         (cold_and_still | never_a_leg, State.NOT_WORN, Reason.NOT_A_LEG),
         (slack, State.NOT_WORN, Reason.NO_PRESSURE),
-        (slack & _contradicted(seen), State.UNKNOWN, Reason.AMBIGUOUS),
-        (slack & _sensors_dead(seen), State.UNKNOWN, Reason.SENSOR_FAULT),
-        (seen.charging, State.NOT_WORN, Reason.CHARGING),
-        (~seen.present, State.UNKNOWN, Reason.NO_DATA),
-        (~seen.present & grid.clock_lost, State.UNKNOWN, Reason.CLOCK_UNTRUSTED),
+        (slack & (_contradicted(seen) | _moving(seen)), State.UNKNOWN, Reason.AMBIGUOUS),
+        (slack & dead_on_the_leg(seen), State.UNKNOWN, Reason.SENSOR_FAULT),
+        (minutes.charging, State.NOT_WORN, Reason.CHARGING),
+        (~minutes.present, State.UNKNOWN, Reason.NO_DATA),
     ):
         state[mask] = its_state
         reason[mask] = its_reason
-    return Detection(state, reason, seen.faulty_sites)
+    return state, reason, minutes.faulty | silent_sites(seen, worn)
 
 
-def _pressed(seen: Evidence) -> Mask:
-    """Pressure with hysteresis: on at two firm sites, off when slack, charging, or at a hole in the data."""
-    hole = held_for(~seen.present, GAP_TOLERATED_MIN + 1)
-    return latched(seen.firm >= 2, seen.slack | seen.charging | hole)
-
-
-def _judge_stretches(grid: MinuteGrid, seen: Evidence, pressed: Mask, cold_and_still: Mask) -> tuple[Mask, Mask, Mask]:
-    """For each pressed stretch: worn or not, worn only by likeness to before a gap, and surely never on a leg."""
-    starts, ends = stretches(pressed)
-    index = np.arange(len(grid))
-    if not len(starts):
-        nothing = np.zeros(len(grid), np.bool_)
+def _judge_segments(seen: Evidence, segments: Segments, cold_and_still: Mask) -> tuple[Mask, Mask, Mask]:
+    """Minutes worn, those of them worn only by likeness to before a gap, and minutes surely never on a leg."""
+    n = len(segments.inside)
+    if not len(segments):
+        nothing = np.zeros(n, np.bool_)
         return nothing, nothing, nothing
-    opens = np.zeros(len(grid), np.int64)
-    opens[starts] = 1
-    of = np.cumsum(opens) - 1  # which stretch a pressed minute is in
-    lively = seen_near(seen.lively & pressed, minutes=LIFE_WINDOW_MIN, times=LIFE_TIMES) & pressed
-    edge = _warmth_edge(grid, seen, starts, ends)
-    entry = lively & (seen.firm >= 2) & (seen.warm | edge[of])
-    first_entry = np.minimum.reduceat(np.where(entry, index, len(grid)), starts)
-    entered = (first_entry < ends) & (ends - starts >= SHORTEST_WEAR_MIN)
-    matched = _matched_over_gaps(grid, seen, starts, ends, entered)
-    from_entry = (index >= first_entry[of]) | seen.warm | (first_entry[of] - index <= WARM_UP_AT_MOST_MIN)
-    worn = pressed & ((entered[of] & from_entry) | matched[of])
-    # maximum.reduceat runs on into the time between stretches, so only pressed minutes may speak
-    was_lively = np.maximum.reduceat(lively, starts)
-    was_cold = np.maximum.reduceat(cold_and_still & pressed, starts)
-    never_a_leg = pressed & ~worn & (was_cold & ~was_lively)[of]
-    return worn, matched[of], never_a_leg
+    index = np.arange(n, dtype=np.int32)
+    inside, of = segments.inside, segments.of
+    starts, ends = segments.starts.astype(np.int32), segments.ends.astype(np.int32)
+    start_of, end_of = starts[of], ends[of]
+    moved = seen.life.lively & interior(segments, HANDS_MIN)
+    alive = seen_within(segments, moved, minutes=LIFE_WINDOW_MIN, times=LIFE_TIMES)
+    long_enough = ends - starts >= SHORTEST_WEAR_MIN
+    thermal = seen.warmth.warm | _warmth_edge(seen, segments)
+    entry = alive & (seen.levels.firm >= 2) & thermal & long_enough[of]
+
+    last_entry, next_entry = last_true(entry), next_true(entry)
+    last_alive, next_alive = last_true(alive), next_true(alive)
+    last_cold, next_cold = last_true(cold_and_still), next_true(cold_and_still)
+    carried = (last_entry >= start_of) & (index - last_entry < MEMORY_MIN)
+    to_entry = next_entry - index
+    just_opened = segments.opened[of] & (index - start_of <= WARM_UP_AT_MOST_MIN)
+    warming_up = (to_entry <= WARM_UP_AT_MOST_MIN) & (just_opened | seen.warmth.warming)
+    foreseen = (next_entry < end_of) & (warming_up | ((to_entry <= LOOK_BACK_MIN) & seen.warmth.warm))
+    moved = seen.life.lively & inside
+    last_moved, next_moved = last_true(moved), next_true(moved)
+    until_cold = next_cold - index
+    taken_off = (last_moved < index) & (next_cold < np.minimum(next_moved, end_of)) & (until_cold <= COOLED_WITHIN_MIN)
+    still_cold = (last_cold >= start_of) & (last_cold > last_alive) & (index - last_cold < MEMORY_MIN)
+    yet_cold = (next_cold < end_of) & (next_cold < next_alive) & (next_cold - index < MEMORY_MIN)
+
+    since = matched_before(seen, segments, last_entry)
+    matched = inside & (index - since[of] < MEMORY_MIN)
+    entered = carried | foreseen
+    worn = inside & (entered | matched) & ~taken_off & ~handled(seen, segments)
+    return worn, ~entered, inside & ~worn & (still_cold | yet_cold)
 
 
-def _warmth_edge(grid: MinuteGrid, seen: Evidence, starts: Indices, ends: Indices) -> Mask:
-    """Stretches that began with a step up in warmth, or ended with a step down, against the slack minutes beside."""
-    inside = WindowMeans(grid.skin, seen.skin_usable)
-    beside = WindowMeans(grid.skin, seen.skin_usable & seen.slack)
-    with np.errstate(invalid="ignore"):  # no sample, no edge
-        rise = inside.over(np.minimum(starts + 10, ends), np.minimum(starts + 30, ends), EDGE_SAMPLE_MIN)
-        rise -= beside.over(starts - 30, starts, EDGE_SAMPLE_MIN)
-        fall = inside.over(np.maximum(ends - 20, starts), ends, EDGE_SAMPLE_MIN)
-        fall -= beside.over(ends + 10, ends + 40, EDGE_SAMPLE_MIN)
-        edge: Mask = (rise >= EDGE_C) | (fall >= EDGE_C)
-    return edge
-
-
-def _matched_over_gaps(grid: MinuteGrid, seen: Evidence, starts: Indices, ends: Indices, entered: Mask) -> Mask:
-    """Stretches that show no entry of their own but go on, after a hole in the data, just as the worn one before it."""
-    matched = np.zeros(len(starts), np.bool_)
-    recorded = np.concatenate(([0], np.cumsum(seen.present)))
-    unbroken = recorded[starts[1:]] == recorded[ends[:-1]]  # nothing but the hole lies between
-    candidates = np.flatnonzero(unbroken & ~entered[1:]) + 1
-    if not len(candidates):
-        return matched
-    columns = (grid.ankle, grid.calf, grid.thigh)
-    before_at, after_at = ends[:-1], starts[1:]
-    like = np.zeros(len(starts) - 1, np.int8)
-    compared = np.zeros(len(starts) - 1, np.int8)
-    with np.errstate(invalid="ignore"):  # a site without a sample is not compared
-        for column in columns:
-            means = WindowMeans(column, seen.present & np.isfinite(column))
-            before = means.over(np.maximum(before_at - MATCH_SAMPLE_MIN, starts[:-1]), before_at, EDGE_SAMPLE_MIN)
-            after = means.over(after_at, np.minimum(after_at + MATCH_SAMPLE_MIN, ends[1:]), EDGE_SAMPLE_MIN)
-            compared += np.isfinite(before - after)
-            like += np.abs(after - before) <= np.maximum(MATCH_MMHG, MATCH_SHARE * before)
-        warmth = WindowMeans(grid.skin, seen.skin_usable)
-        step_c = warmth.over(after_at, np.minimum(after_at + MATCH_SAMPLE_MIN, ends[1:]), EDGE_SAMPLE_MIN)
-        step_c -= warmth.over(np.maximum(before_at - MATCH_SAMPLE_MIN, starts[:-1]), before_at, EDGE_SAMPLE_MIN)
-        same = (compared >= 2) & (like == compared) & (np.abs(step_c) <= MATCH_C)
-    for this in candidates:  # in order: one match may carry over several gaps
-        matched[this] = bool(same[this - 1]) and bool(entered[this - 1] or matched[this - 1])
-    return matched
+def _warmth_edge(seen: Evidence, segments: Segments) -> Mask:
+    """Minutes of segments that began with a step up in warmth, or ended with a step down, against the slack beside."""
+    starts, ends = segments.starts, segments.ends
+    within = WindowMeans(seen.minutes.skin, seen.warmth.usable)
+    beside = WindowMeans(seen.minutes.skin, seen.warmth.usable & seen.levels.slack)
+    rise = within.over(np.minimum(starts + 10, ends), np.minimum(starts + 40, ends), EDGE_SAMPLE_MIN)
+    rise -= beside.over(starts - 30, starts, EDGE_SAMPLE_MIN)
+    fall = within.over(np.maximum(ends - 20, starts), ends, EDGE_SAMPLE_MIN)
+    fall -= beside.over(ends + 10, ends + 40, EDGE_SAMPLE_MIN)
+    n = len(segments.inside)
+    risen, falling = rise >= EDGE_C, fall >= EDGE_C
+    edge = spans(n, starts[risen], np.minimum(ends[risen], starts[risen] + MEMORY_MIN))
+    return edge | spans(n, np.maximum(starts[falling], ends[falling] - MEMORY_MIN), ends[falling])
 
 
 def _contradicted(seen: Evidence) -> Mask:
     """Slack, but warm as the leg and moving strongly: the sites, or the leg, must be wrong."""
-    strong = seen.slack & seen.strong
-    if not bool(strong.any()):
-        return strong
-    return seen.warm & seen_near(strong, minutes=LIFE_WINDOW_MIN, times=LIFE_TIMES)
+    strong = seen.levels.slack & seen.life.strong
+    return seen.warmth.warm & seen_near(strong, minutes=LIFE_WINDOW_MIN, times=LIFE_TIMES)
 
 
-def _sensors_dead(seen: Evidence) -> Mask:
-    """Slack without even the noise of a working sensor, and warm as the leg: this says nothing about wear."""
-    return seen.warm & held_for(seen.dead_flat, DEAD_FLAT_MIN)
+def _moving(seen: Evidence) -> Mask:
+    """Low but not bare, and moving, while nothing tells how low this stocking is when worn: a pocket, or a weak one."""
+    return seen.life.near & ~seen.idle.bare & ~seen.levels.known

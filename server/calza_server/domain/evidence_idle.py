@@ -1,0 +1,47 @@
+"""Pressed or idle by plain figures: samples to learn from, before anything about this stocking or this leg is known.
+
+Good for learning what is typical, never for judging a minute: `evidence_levels` does that with what was learned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from calza_server.domain.evidence_minutes import Column, Minutes
+    from calza_server.domain.stretches import Mask
+
+# Our proposal. Of the site pressed second hardest and of the one pressed hardest, so that one broken site harms nothing.
+SLACK_MMHG: Final = 5.0  # a folded stocking reads 0 to 5
+FIRM_MMHG: Final = 8.0  # more than cloth lying about, less than nearly every stocking at its hardest site
+BARE_MMHG: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Idle:
+    """`usable`: how many sites can be read. `slack`: as a stocking lying about; `bare`: pressing on nothing at all."""
+
+    usable: npt.NDArray[np.int8]
+    slack: Mask
+    bare: Mask
+
+
+def idle_of(minutes: Minutes) -> Idle:
+    """Sort minutes by their two hardest pressed sites."""
+    usable = np.isfinite(minutes.mmhg).view(np.int8).sum(axis=0, dtype=np.int8)
+    second, hardest = two_hardest(minutes.mmhg)
+    readable = (usable >= 2) & ~minutes.charging
+    slack = readable & (second < np.float32(SLACK_MMHG)) & (hardest < np.float32(FIRM_MMHG))
+    return Idle(usable, slack, slack & (second < np.float32(BARE_MMHG)) & (hardest < np.float32(SLACK_MMHG)))
+
+
+def two_hardest(mmhg: Column) -> tuple[Column, Column]:
+    """The pressure of the site pressed second hardest and of the one pressed hardest; -inf where there is none."""
+    a, b, c = np.where(np.isnan(mmhg), np.float32(-np.inf), mmhg)
+    harder = np.maximum(a, b)
+    return np.maximum(np.minimum(a, b), np.minimum(harder, c)), np.maximum(harder, c)
