@@ -137,8 +137,11 @@ def test_a_still_sleeper_lies_in_one_position_and_only_breathes() -> None:
     assert not motion.micro.any()
     assert not motion.gait.any()
     assert np.all(motion.breath > 0.1)
-    after = life.activity(begin + 8 * HOUR_S + np.arange(60.0, 12 * HOUR_S, 60.0))
-    assert len(set(after.tolist())) > 2  # and then gets up
+    ends_s = begin + 8 * HOUR_S
+    without = live((DayPlan(((0.0, 24.0),)),) * 4, seed=6, start_s=START_S)
+    assert np.array_equal(life.activity(ends_s + times_s - begin), without.activity(ends_s + times_s - begin))
+    assert ends_s in life.bout_start_s  # and moves again
+    assert life.bout_start_s[-1] < life.end_s  # the last night is only begun
 
 
 def test_a_knee_is_bent_sitting() -> None:

@@ -112,6 +112,9 @@ def test_a_clock_reset_loses_the_clock_and_no_minute() -> None:
     assert one.stocking.elapsed_time(at_s + 10 * HOUR_S).needs_set
     again = rig(clock_resets=(at_s,))
     assert again.stocking.elapsed_time(at_s + 1).needs_set  # asked for the clock before anything else
+    by_hand = TimeStamp.at(at_s + 1, source=TimeSource.MANUAL).encode()
+    assert rig().stocking.set_elapsed_time(by_hand, at_s + 1) == 0x80  # a person may not overrule a time server
+    assert rig(clock_resets=(at_s,)).stocking.set_elapsed_time(by_hand, at_s + 1) == 0  # but may set a lost clock
 
 
 STEPS = st.lists(st.floats(1.0, 6 * DAY_S), min_size=1, max_size=30)

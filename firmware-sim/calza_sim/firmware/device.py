@@ -160,8 +160,7 @@ class Firmware:
         if off_s < 0:
             raise ValueError(f"the power cannot come back {-off_s} s before it goes")
         self.advance(now_s)
-        if self._flat is None:  # no power cannot be lost
-            self._start(max(now_s, self._powered_s) + off_s)
+        self._start(max(now_s, self._powered_s) + off_s)
 
     def factory_reset(self, now_s: float) -> None:
         """Erase the log, draw a new log id and start again at record 1; clock and battery go on."""
