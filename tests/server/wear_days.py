@@ -37,15 +37,20 @@ def grid_of(
     idle_mmhg: tuple[float, float, float] = (0.5, 0.3, 0.2),
     ripple: float = 0.6,
     idle_ripple: float = 0.12,
+    idle_spread: float = 0.03,
     seed: int = 7,
 ) -> MinuteGrid:
-    """What a stocking would have recorded: pressure at once, warmth with a lag, ripple while alive, and noise."""
+    """What a stocking would have recorded: pressure at once, warmth with a lag, ripple while alive, and noise.
+
+    A leg is livelier in one minute than in another; what is off the leg shows the noise of its sensor, known to 3 % by
+    600 samples, unless it is shaken (`idle_spread`).
+    """
     rng = np.random.default_rng(seed)
     n = len(worn)
     grid = MinuteGrid.empty(START, START + n)
     for site, on, off in zip((grid.ankle, grid.calf, grid.thigh), mmhg, idle_mmhg, strict=True):
         site[:] = np.maximum(0.0, np.where(worn, on, off) + rng.normal(0, 0.3, n))
-    grid.ripple[:] = np.where(worn, ripple, idle_ripple) * rng.uniform(0.85, 1.15, n)
+    grid.ripple[:] = np.where(worn, ripple, idle_ripple) * rng.lognormal(0.0, np.where(worn, 0.3, idle_spread))
     skin = leg_c if worn[0] else ambient_c
     for i in range(n):
         target, tau = (leg_c, 5.0) if worn[i] else (ambient_c, 12.0)
