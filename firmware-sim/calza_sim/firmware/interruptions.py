@@ -29,7 +29,7 @@ class Flat:
 def interruptions(
     outages: Sequence[tuple[float, float]], clock_resets: Sequence[float], *, boot_s: float
 ) -> list[Interruption]:
-    """Those still to come at `boot_s`, in order; an outage lasting then begins there.
+    """Those not over at `boot_s`, in order.
 
     Raises ValueError for an outage that ends before it begins, or two at once.
     """
@@ -42,6 +42,6 @@ def interruptions(
             raise ValueError(f"the outage from {start_s} begins before the one that lasts until {ended_s} has ended")
         ended_s = end_s
         if end_s > boot_s:
-            out.append(Interruption(max(start_s, boot_s), end_s))
+            out.append(Interruption(start_s, end_s))
     out += [Interruption(at_s) for at_s in clock_resets if at_s > boot_s]
     return sorted(out, key=lambda each: each.at_s)
