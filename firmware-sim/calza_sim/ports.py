@@ -59,6 +59,9 @@ class StockingFirmware(Protocol):
     def advance(self, now_s: float) -> None:
         """Catch up to `now_s`: sample, close minutes and blocks. A time in the past changes nothing."""
 
+    def powered(self, now_s: float) -> bool:
+        """Whether it runs at all: a flat one is off the air."""
+
     def battery_percent(self, now_s: float) -> int:
         """Charge left, 0..100 %."""
 

@@ -47,6 +47,9 @@ class FakeFirmware:
     def advance(self, now_s: float) -> None:
         """Nothing happens by itself here."""
 
+    def powered(self, now_s: float) -> bool:
+        return self.battery > 0
+
     def battery_percent(self, now_s: float) -> int:
         return self.battery
 

@@ -295,6 +295,19 @@ async def test_power_loss_takes_it_off_the_air_for_a_while(
     assert await bonded.read(uuids.LOG_STATUS)
 
 
+async def test_a_flat_stocking_is_off_the_air_until_it_is_charged(
+    bonded: Central, stocking: StockingServer, firmware: FakeFirmware
+) -> None:
+    firmware.battery = 0
+    stocking.tick()
+    assert await bonded.lost() == hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR
+    firmware.battery = 90
+    stocking.tick()
+    await bonded.connect(stocking.address)
+    await bonded.link.encrypt()
+    assert await bonded.read(uuids.LOG_STATUS)
+
+
 async def test_factory_reset_forgets_log_and_bonds(
     bonded: Central, stocking: StockingServer, firmware: FakeFirmware
 ) -> None:

@@ -65,6 +65,7 @@ class StockingServer:
         self.idle.set()
         self.running = True
         self._powered = True
+        self._flat = False
         self._patience = Patience()
         self._tasks: set[asyncio.Task[None]] = set()
         self._table: dict[str, Bytes] = {}
@@ -118,9 +119,17 @@ class StockingServer:
         self.running = False
 
     def tick(self) -> None:
-        """Catch up with the clock and send what is new; called once a second by itself."""
-        self.firmware.advance(self._clock())
-        if self.session is not None:
+        """Catch up with the clock and send what is new; off the air while flat. Called once a second by itself."""
+        now_s = self._clock()
+        self.firmware.advance(now_s)
+        flat = not self.firmware.powered(now_s)
+        if flat and self._powered:
+            self._powered, self._flat = False, True
+            self.controller.power_off()
+        elif self._flat and not flat:
+            self._powered, self._flat = True, False
+            self._spawn(self._advertise())
+        if self.session is not None and self._powered:
             self.session.tick()
 
     def power_loss(self, off_s: float) -> None:
