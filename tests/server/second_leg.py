@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +68,7 @@ class During:
 
 @dataclass(frozen=True, slots=True)
 class SecondLeg:
-    """One leg and its stocking. `life`: bouts (sitting, standing, walking, sleep), sedentary, even (never but sitting)."""
+    """One leg and its stocking. `life`: bouts (sits, stands, walks, sleeps), sedentary, even (never but sits)."""
 
     worn: tuple[tuple[float, float], ...]
     days: float = 4
@@ -243,7 +244,7 @@ def _idle_pressure(leg: SecondLeg, chance: np.random.Generator) -> Floats:
     n = leg.minutes
     out = np.zeros((n, 3))
     ends = [0, *(int(off) for _, off in leg.worn), n]
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         out[start:end] = chance.uniform(0.0, 5.0) if leg.idle_mmhg is None else leg.idle_mmhg
     for one in leg.during:
         span = slice(int(one.start), int(one.end))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from calza_server.domain.grid import MinuteGrid
 
 DAY = 1440
-START = 29_542_110  # 2026-03-03T00:30Z, any minute will do
+START = 29_542_110  # 2026-03-03T08:30Z, any minute will do
 
 Mask = npt.NDArray[np.bool_]
 

@@ -107,7 +107,7 @@ def _rolled_down(
     _, calf, thigh = baseline.level.tolist()
     bare = max(rules.rolled_down_thigh_mmhg, rules.rolled_down_thigh_factor * thigh)
     with np.errstate(invalid="ignore"):  # a missing site, or one without a baseline, is not compared
-        fallen = usable[THIGH] & (seen.sites[THIGH] <= bare) & (over[THIGH] < -rules.dead_site_mmhg)
+        fallen = usable[THIGH] & (seen.sites[THIGH] <= bare) & (over[THIGH] <= -rules.rolled_down_thigh_fall_mmhg)
     doubled = fallen & usable[CALF] & doubled_calf(seen, baseline, rules)
     if not doubled.any():
         return []
@@ -126,7 +126,8 @@ def _rolled_down(
             "it comes back, have size and length checked.",
             f"calf at {rules.rolled_down_calf_factor:g} times this leg's own first day or more, and "
             f"{rules.rolled_down_calf_rise_mmhg:g} mmHg or more above it, while the thigh is at "
-            f"{rules.rolled_down_thigh_factor:g} times or {rules.rolled_down_thigh_mmhg:g} mmHg or less, for at least "
+            f"{rules.rolled_down_thigh_factor:g} times or {rules.rolled_down_thigh_mmhg:g} mmHg or less, and "
+            f"{rules.rolled_down_thigh_fall_mmhg:g} mmHg or more below it, for at least "
             f"{rules.tourniquet_minutes:g} min worn",
             where,
             (CALF, THIGH),

@@ -69,6 +69,7 @@ class AlertRules:
     rolled_down_calf_rise_mmhg: Annotated[float, Rule("mmHg", STANDING, (AlertKind.ROLLED_DOWN,))] = 5
     rolled_down_thigh_factor: Annotated[float, Rule("times", PROPOSAL, (AlertKind.ROLLED_DOWN,))] = 0.4
     rolled_down_thigh_mmhg: Annotated[float, Rule("mmHg", PROPOSAL, (AlertKind.ROLLED_DOWN,))] = 3
+    rolled_down_thigh_fall_mmhg: Annotated[float, Rule("mmHg", DOUBT, (AlertKind.ROLLED_DOWN,))] = 3
     rolled_band_factor: Annotated[float, Rule("times", DOUBLED, (AlertKind.ROLLED_BAND,))] = 1.5
     rolled_band_rise_mmhg: Annotated[float, Rule("mmHg", OVER_DRIFT, (AlertKind.ROLLED_BAND,))] = 6
     excessive_mmhg: Annotated[float, Rule("mmHg", VERY_STRONG, (AlertKind.EXCESSIVE,))] = 60

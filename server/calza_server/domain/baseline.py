@@ -6,7 +6,7 @@ number of blocks it is asked to. Knows arithmetic, no meaning.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from calza_server.domain.stretches import Mask
 
 Figures: TypeAlias = npt.NDArray[np.float32]
 """One figure per block in the last axis, NaN where there is none."""
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _FAR = np.float32(1e30)  # sorts behind every reading
 
@@ -66,7 +68,7 @@ def median_around(figures: Figures, blocks: int, *, of_most: float | None = None
     return np.asarray(np.take_along_axis(nearby, middle[..., None], axis=-1)[..., 0])
 
 
-def by_minute(figures: Figures) -> Column:
+def by_minute(figures: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     """Each block's figure for every minute of it."""
     return np.repeat(figures, BLOCK_MIN, axis=-1)
 

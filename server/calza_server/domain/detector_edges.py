@@ -1,4 +1,4 @@
-"""Where wear begins and ends within a pressed segment: when the last site is in place, and when the first one leaves it.
+"""Where wear begins and ends in a pressed segment: when the last site is in place, and when the first one leaves it.
 
 Putting on goes from the ankle up and taking off from the thigh down, so two sites press before the third is in place.
 Those minutes are handling, not wear. Knows no warmth and no life.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from calza_server.domain.detector_segments import MEMORY_MIN
-from calza_server.domain.evidence_minutes import BLOCK_MIN
-from calza_server.domain.stretches import NEVER, WindowMeans
+from calza_server.domain.evidence_minutes import BLOCK_MIN, Column
+from calza_server.domain.evidence_minutes import GAP_TOLERATED_MIN as BRIDGED_MIN
+from calza_server.domain.stretches import NEVER, mean_over
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -57,20 +58,18 @@ def matched_before(seen: Evidence, segments: Segments, last_entry: npt.NDArray[n
 def _alike(seen: Evidence, segments: Segments) -> npt.NDArray[np.bool_]:
     """Whether pressures and warmth after each segment's end are those of its last minutes, at the next one's start."""
     before_at, after_at = segments.ends[:-1], segments.starts[1:]
-    before_from = np.maximum(before_at - MATCH_SAMPLE_MIN - 3, segments.starts[:-1])
+    before_from = np.maximum(before_at - MATCH_SAMPLE_MIN - BRIDGED_MIN, segments.starts[:-1])
     after_to = np.minimum(after_at + MATCH_SAMPLE_MIN, segments.ends[1:])
     like = np.zeros(len(before_at), np.int8)
     compared = np.zeros(len(before_at), np.int8)
     with np.errstate(invalid="ignore"):  # a site without a sample is not compared
         for site in seen.minutes.mmhg:
-            means = WindowMeans(site, seen.minutes.present & np.isfinite(site))
-            before = means.over(before_from, before_at, LEAST_SAMPLE_MIN)
-            after = means.over(after_at, after_to, LEAST_SAMPLE_MIN)
+            before = _level(site, before_from, before_at)
+            after = _level(site, after_at, after_to)
             compared += np.isfinite(before - after)
             like += np.abs(after - before) <= np.maximum(MATCH_MMHG, MATCH_SHARE * before)
-        warmth = WindowMeans(seen.minutes.skin, seen.warmth.usable)
-        step_c = warmth.over(after_at, after_to, LEAST_SAMPLE_MIN)
-        step_c -= warmth.over(before_from, before_at, LEAST_SAMPLE_MIN)
+        skin = seen.minutes.skin
+        step_c = _level(skin, after_at, after_to) - _level(skin, before_from, before_at)
         alike: npt.NDArray[np.bool_] = (compared >= 2) & (like == compared) & (np.abs(step_c) <= MATCH_C)
     return alike
 
@@ -84,17 +83,19 @@ def _rearranged(seen: Evidence, segments: Segments) -> npt.NDArray[np.bool_]:
     as_ever = np.zeros(len(before_at), np.int8)
     with np.errstate(invalid="ignore"):
         for site, worn in zip(seen.minutes.mmhg, seen.levels.worn, strict=True):
-            means = WindowMeans(site, seen.minutes.present & np.isfinite(site))
-            before = means.over(before_from, before_at - 2, LEAST_SAMPLE_MIN)
-            after = means.over(after_at + 2, after_to, LEAST_SAMPLE_MIN)
+            before = _level(site, before_from, before_at - 2)
+            after = _level(site, after_at + 2, after_to)
             usual = worn[np.minimum(after_at // BLOCK_MIN, len(worn) - 1)]
             unchanged += np.abs(after - before) <= UNCHANGED_MMHG
             as_ever += np.abs(after - usual) <= np.maximum(AS_EVER_MMHG, AS_EVER_SHARE * usual)
         block = np.minimum(after_at // BLOCK_MIN, len(seen.warmth.leg_c) - 1)
         telling = seen.warmth.leg_c[block] - seen.warmth.room_c[block] >= TELLING_CONTRAST_C
-        warmth = WindowMeans(seen.minutes.skin, seen.warmth.usable)
-        cooled = warmth.over(before_at - COOLING_MIN, before_at, LEAST_SAMPLE_MIN)
+        cooled = _level(seen.minutes.skin, before_at - COOLING_MIN, before_at)
         late = np.minimum(after_at + 2 * COOLING_MIN, segments.ends[1:])
-        cooled -= warmth.over(np.maximum(late - COOLING_MIN, after_at + COOLING_MIN // 2), late, LEAST_SAMPLE_MIN)
+        cooled -= _level(seen.minutes.skin, np.maximum(late - COOLING_MIN, after_at + COOLING_MIN // 2), late)
         goes_on: npt.NDArray[np.bool_] = ((unchanged >= 1) | (as_ever >= 2)) & (cooled <= MATCH_C) & telling
     return goes_on
+
+
+def _level(values: Column, starts: npt.NDArray[np.integer], ends: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    return mean_over(values, starts, ends, at_most=COOLING_MIN, at_least=LEAST_SAMPLE_MIN)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Every figure is our proposal.
 MEMORY_MIN: Final = 1440  # nothing is remembered for longer: a leg that is worn shows itself every day
+FIRM_MEMORY_MIN: Final = 720  # what has not pressed firmly for so long is not held any more
 LETTING_GO_MIN: Final = 3  # slack for less is a flicker of noise or a tug
 
 
@@ -47,7 +48,7 @@ def segments_of(seen: Evidence) -> Segments:
     """Find the segments."""
     levels, minutes = seen.levels, seen.minutes
     hole = levels.usable == 0  # moments are bridged, so these are the longer ones
-    pressed = latched(levels.pressed, held_for(levels.slack, LETTING_GO_MIN) | minutes.charging | hole, MEMORY_MIN)
+    pressed = latched(levels.pressed, held_for(levels.slack, LETTING_GO_MIN) | minutes.charging | hole, FIRM_MEMORY_MIN)
     starts, ends = stretches(pressed)
     broken = breaks_of(seen, pressed)
     n = len(pressed)
@@ -66,7 +67,7 @@ def segments_of(seen: Evidence) -> Segments:
 
 
 def seen_within(segments: Segments, mask: Mask, *, minutes: int, times: int) -> Mask:
-    """Minutes of segments at which `mask` is True so often in the window around them, counting their own segment only."""
+    """Minutes of segments with `mask` True so often in the window around them, of which only their segment counts."""
     if not len(segments):
         return segments.inside
     total = np.zeros(len(mask) + 1, np.int32)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from calza_server.domain.evidence_minutes import Column, Minutes
     from calza_server.domain.stretches import Mask
 
-# Our proposal. Of the site pressed second hardest and of the one pressed hardest, so that one broken site harms nothing.
+# Our proposal, for the sites pressed second hardest and hardest, so that one broken site harms nothing.
 SLACK_MMHG: Final = 5.0  # a folded stocking reads 0 to 5
 FIRM_MMHG: Final = 8.0  # more than cloth lying about, less than nearly every stocking at its hardest site
-BARE_MMHG: Final = 3.0
+BARE_MMHG: Final = 3.0  # no stocking that is on presses its second site less, within its sensor's doubt
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,12 +40,11 @@ CONTRAST_AT_LEAST_MMHG: Final = 2.0  # a site whose two levels are closer tells 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """Per minute: `firm` sites press like a worn stocking, `holding` are not slack, `usable` can be read at all.
-    `pressed`: two sites firm, and steadily so; `slack`: two sites below their bars and nothing pressing.
+    """What the pressures say. Per minute: how many sites are `usable`, `firm` (as if worn), `holding` (not slack).
 
-    `on_leg`: pressed and alive as on a leg, by plain figures: a sample to learn from.
-    `known`: whether the levels of this stocking on this leg are known. `zero` (slack),
-    `worn`, `on_bar` and `off_bar`: mmHg per site and block.
+    `pressed`: two sites firm, and steadily so; `slack`: two below their bars and nothing pressing; `on_leg`: pressed
+    and alive by plain figures, a sample to learn from; `known`: whether both levels are; `steady`: mmHg without noise.
+    Per site and block, mmHg: `zero` is the slack level, `worn` the worn one, NaN where unknown, then the two bars.
     """
 
     usable: npt.NDArray[np.int8]
@@ -55,6 +54,7 @@ class Levels:
     pressed: Mask
     on_leg: Mask
     known: Mask
+    steady: Column
     zero: Figures
     worn: Figures
     on_bar: Figures
@@ -93,6 +93,7 @@ def levels_of(minutes: Minutes, idle: Idle, life: Life) -> Levels:
         pressed=(firm >= 2) & (steady_firm >= 2),
         on_leg=on_leg,
         known=by_minute(_count(known) >= 2),
+        steady=steady,
         zero=zero,
         worn=worn_mmhg,
         on_bar=on_bar,
@@ -121,4 +122,5 @@ def _at_least(mmhg: Column, bars: Figures) -> Mask:
 
 def _count(masks: Mask) -> npt.NDArray[np.int8]:
     a, b, c = masks.view(np.int8)
-    return a + b + c
+    count: npt.NDArray[np.int8] = a + b + c
+    return count

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.baseline import Figures, Sorted, least_around, means, median_around
+from calza_server.domain.baseline import Figures, Sorted, by_minute, least_around, means, median_around
 from calza_server.domain.evidence_minutes import AROUND_BLOCKS, BLOCK_MIN, Column, Minutes
-from calza_server.domain.stretches import Mask, WindowMeans, seen_near
+from calza_server.domain.stretches import Mask, moving_mean, seen_near
 
 if TYPE_CHECKING:
     from calza_server.domain.evidence_idle import Idle
@@ -34,9 +34,10 @@ IDLE_EDGE_MIN: Final = 3  # hands are on the stocking at both ends of its being 
 OVER_IDLE: Final = 1.06  # the mean of a life window knows its level to 1 %, that of the idle minutes to 2 %
 OVER_IDLE_MMHG: Final = 0.04
 
-RESTLESS_SHARE: Final = (
-    0.09  # the middle three fifths of a still block span 5 %; a leg's small movements alone 40 % ...
-)
+MONOTONOUS_SHARE: Final = 0.12  # all but the quietest and the loudest fiftieth of 3 % noise lie within so much
+MONOTONOUS_STEP_MMHG: Final = 0.05  # ... and half a step of the record
+MONOTONOUS_MMHG: Final = 0.15  # ... or within little more than a step
+RESTLESS_SHARE: Final = 0.09  # the middle three fifths of a still block span 5 %, of a moving leg's 40 % ...
 RESTLESS_MMHG: Final = 0.14  # ... and one step of the record may be added
 
 SCATTER_MIN: Final = 5  # a bout of walking is about as long; no single step may pass for it
@@ -51,16 +52,17 @@ LIFE_TIMES: Final = 3  # one lively minute may be a door slammed
 class Life:
     """Where the minutes show movement.
 
-    `lively`: more than this sensor's noise in this minute; `near`: several times around it; `sure`: as `near`, by the
-    strictest comparison alone, for saying that there was none; `strong`: walking; `hands`: handling. `idle_mmhg`: the ripple while slack, per block.
+    `lively`: more than this sensor's noise in this minute; `near`: several times around it; `strong`: as in walking;
+    `hands`: as when handled; `monotonous`: nothing but one sensor's noise for hours. `idle_mmhg`: the ripple while
+    slack, per block.
     """
 
     lively: Mask
     near: Mask
-    sure: Mask
     strong: Mask
     hands: Mask
     idle_mmhg: Figures
+    monotonous: Mask
 
 
 def life_of(minutes: Minutes, idle: Idle) -> Life:
@@ -71,42 +73,55 @@ def life_of(minutes: Minutes, idle: Idle) -> Life:
         noise.at(share, at_least=LEAST_SAMPLE_MIN)[0] for share in (QUIETEST_SHARE, QUIET_SHARE, 0.5, 1.0 - QUIET_SHARE)
     )
     bar = np.maximum(quiet * np.float32(LOUDER), quiet + np.float32(SPREADS) * (quiet - quietest))
-    strict = _beyond(minutes.ripple, least_around(bar, AROUND_BLOCKS) + np.float32(RESOLUTION_MMHG))
+    lively = _beyond(minutes.ripple, least_around(bar, AROUND_BLOCKS) + np.float32(RESOLUTION_MMHG))
     unread = minutes.present & np.isnan(minutes.ripple)
     if bool(unread.any()):
-        strict |= unread & _scatter(minutes)
+        lively |= unread & _scatter(minutes)
 
-    idle_mmhg = median_around(
-        means(minutes.ripple, _settled_idle(minutes, idle), at_least=IDLE_AT_LEAST_MIN), AROUND_BLOCKS
-    )
-    index = np.arange(len(heard))
-    half = LIFE_WINDOW_MIN // 2
-    level = WindowMeans(minutes.ripple, np.isfinite(minutes.ripple)).over(index - half, index + half + 1, half)
-    over_idle = _beyond(level.astype(np.float32), idle_mmhg * np.float32(OVER_IDLE) + np.float32(OVER_IDLE_MMHG))
+    idle_mmhg = means(minutes.ripple, _settled_idle(minutes, idle), at_least=IDLE_AT_LEAST_MIN)
+    idle_mmhg = median_around(idle_mmhg, AROUND_BLOCKS)
+    lively |= _beyond_idle(minutes.ripple, idle_mmhg)
     apart = np.float32(RESTLESS_SHARE) * middle + np.float32(RESTLESS_MMHG)
-    restless = np.isnan(idle_mmhg) & (loud - quiet >= apart)
-    varied = _beyond(minutes.ripple, np.where(restless, middle, np.float32(np.inf)))
-    lively = strict | over_idle | varied
+    restless = np.isnan(idle_mmhg) & (loud - quiet >= apart)  # with no idle minute to compare, by its variety alone
+    lively |= _beyond(minutes.ripple, np.where(restless, middle, np.float32(np.inf)))
     quiet_mmhg = least_around(quiet, AROUND_BLOCKS)
     return Life(
         lively=lively,
-        near=_several(lively),
-        sure=_several(strict),
+        near=seen_near(lively, minutes=LIFE_WINDOW_MIN, times=LIFE_TIMES),
         strong=_in_excess(minutes.ripple, quiet_mmhg, STRONG_MMHG),
         hands=_in_excess(minutes.ripple, quiet_mmhg, HANDS_MMHG),
         idle_mmhg=idle_mmhg,
+        monotonous=by_minute(_monotonous(noise, middle)),
     )
 
 
-def _several(mask: Mask) -> Mask:
-    return seen_near(mask, minutes=LIFE_WINDOW_MIN, times=LIFE_TIMES)
+def _monotonous(noise: Sorted, middle: Figures) -> Mask:
+    """Blocks in and beside which the ripple never strayed from the noise of one and the same sensor at rest."""
+    span = noise.at(1.0 - QUIETEST_SHARE, at_least=1)[0] - noise.at(QUIETEST_SHARE, at_least=1)[0]
+    allowed = np.maximum(
+        np.float32(MONOTONOUS_SHARE) * middle + np.float32(MONOTONOUS_STEP_MMHG), np.float32(MONOTONOUS_MMHG)
+    )
+    strayed: Mask = span > allowed  # unknown has not strayed
+    strayed[1:] |= strayed[:-1].copy()
+    strayed[:-1] |= strayed[1:].copy()
+    return ~strayed
+
+
+def _beyond_idle(ripple: Column, idle_mmhg: Figures) -> Mask:
+    """Where the ripple lies above that of the idle minutes for a while, by less than a single minute could tell."""
+    bar = idle_mmhg * np.float32(OVER_IDLE) + np.float32(OVER_IDLE_MMHG)
+    ceiling = idle_mmhg * np.float32(1.0 + 4.0 * (OVER_IDLE - 1.0)) + np.float32(3.0 * OVER_IDLE_MMHG)
+    # capped, so that no burst may speak for its neighbours
+    capped = np.minimum(ripple.reshape(-1, BLOCK_MIN), ceiling[:, None]).ravel()
+    level = moving_mean(capped, minutes=LIFE_WINDOW_MIN, at_least=LIFE_WINDOW_MIN // 2)
+    return _beyond(level, bar) & _beyond(ripple, np.float32(0.5) * (idle_mmhg + bar))
 
 
 def _settled_idle(minutes: Minutes, idle: Idle) -> Mask:
     """Slack for a while, away from the hands at both ends."""
-    inside = idle.slack
-    for shift in (-IDLE_EDGE_MIN, IDLE_EDGE_MIN):
-        inside = inside & np.roll(idle.slack, shift)
+    edges = IDLE_EDGE_MIN
+    inside = np.zeros(len(idle.slack), np.bool_)
+    inside[edges:-edges] = idle.slack[edges:-edges] & idle.slack[2 * edges :] & idle.slack[: -2 * edges]
     return inside & np.isfinite(minutes.ripple)
 
 
@@ -121,21 +136,18 @@ def _beyond(values: Column, bars: Figures) -> Mask:
 
 
 def _scatter(minutes: Minutes) -> Mask:
-    """The sites' squared steps from minute to minute, averaged for a while, against the quietest of the blocks around."""
+    """Where the sites' squared steps from minute to minute exceed those of the quietest blocks around, for a while."""
     steps = np.full_like(minutes.mmhg, np.nan)
     steps[:, 1:] = np.diff(minutes.mmhg, axis=-1)
     read = np.isfinite(steps)
     squares = np.where(read, steps, np.float32(0.0)) ** 2
     step = squares.sum(axis=0) / read.sum(axis=0)
-    index = np.arange(len(step))
-    half = SCATTER_MIN // 2
-
-    def lately(values: Column) -> Column:
-        window = WindowMeans(values, np.isfinite(values))
-        return window.over(index - half, index + half + 1, half).astype(np.float32)
-
-    level = lately(step)
+    level = _lately(step)
     quiet = Sorted(level[None], np.isfinite(level)[None]).at(QUIET_SHARE, at_least=LEAST_SAMPLE_MIN)[0]
     bar = np.float32(SCATTER_OVER_QUIET) * least_around(quiet, AROUND_BLOCKS) + np.float32(RESOLUTION_MMHG**2)
     capped = np.minimum(step.reshape(-1, BLOCK_MIN), np.float32(SCATTER_MIN / 2) * bar[:, None]).ravel()
-    return _beyond(lately(capped), bar)
+    return _beyond(_lately(capped), bar)
+
+
+def _lately(steps: Column) -> Column:
+    return moving_mean(steps, minutes=SCATTER_MIN, at_least=SCATTER_MIN // 2)

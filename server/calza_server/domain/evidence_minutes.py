@@ -74,7 +74,8 @@ class Minutes:
         np.copyto(ripple[inner], grid.ripple, where=grid.present & _within(grid.ripple, (0.0, IMPOSSIBLE_MMHG[1])))
         usable = grid.present & _within(grid.skin, IMPOSSIBLE_C) & ((grid.flags & SKIN_FAULT) == 0)
         np.copyto(skin[inner], grid.skin, where=usable)
-        return cls(before, len(grid), present, charging, _bridged(mmhg, inner), ripple, skin, faulty)
+        _bridge(mmhg[:, inner])
+        return cls(before, len(grid), present, charging, mmhg, ripple, skin, faulty)
 
     @property
     def blocks(self) -> int:
@@ -92,12 +93,10 @@ def _within(values: Column, limits: tuple[float, float]) -> Mask:
     return inside
 
 
-def _bridged(mmhg: Column, inner: slice) -> Column:
-    if not np.isnan(mmhg[:, inner]).any():
-        return mmhg
+def _bridge(mmhg: Column) -> None:
+    """Fill what is missing for a moment, within the record: what lies beyond its end is not missing."""
+    if not np.isnan(mmhg).any():
+        return
     for _ in range(GAP_TOLERATED_MIN):
-        missing = np.isnan(mmhg[:, 1:])
-        bridged = mmhg.copy()
-        np.copyto(bridged[:, 1:], mmhg[:, :-1], where=missing)
-        mmhg = bridged
-    return mmhg
+        before = mmhg[:, :-1].copy()
+        np.copyto(mmhg[:, 1:], before, where=np.isnan(mmhg[:, 1:]))

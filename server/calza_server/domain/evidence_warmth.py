@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.baseline import Figures, Sorted, median_around
+from calza_server.domain.baseline import Figures, Sorted, by_minute, median_around
 from calza_server.domain.evidence_minutes import AROUND_BLOCKS, BLOCK_MIN, SITES, Column, Minutes
-from calza_server.domain.stretches import Mask, held_for, held_since
+from calza_server.domain.stretches import Mask, held_for, held_since, moving_mean
 
 if TYPE_CHECKING:
     from calza_server.domain.evidence_idle import Idle
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Every figure is our proposal.
 LEAST_SAMPLE_MIN: Final = 20
+STEADY_MIN: Final = 9
 COOLING_MIN: Final = 40  # a garment taken off is still warm for so long: two time constants of the slowest sensor
 BASELINE_BELOW_C: Final = 4.0
 BASELINE_ABOVE_C: Final = 5.0
@@ -44,12 +45,18 @@ CHUNK_MIN: Final = 60  # means of so many minutes are free of noise
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Warmth:
-    """`warm`: as this leg would be. `cold`: clearly not a leg's. `warming`: rising as no room does. `leg_c` and `room_c`: what was learned, per block."""
+    """`warm`: as this leg would be; `cold`: clearly not a leg's; `warming`: about to rise as no room does.
+
+    `steady`: the warmth without its noise. `leg_c` and `room_c`: what was learned of leg and surroundings, per block;
+    `leg_known`: whether there is the former.
+    """
 
     usable: Mask
     warm: Mask
     cold: Mask
     warming: Mask
+    leg_known: Mask
+    steady: Column
     leg_c: Figures
     room_c: Figures
 
@@ -65,11 +72,16 @@ def warmth_of(minutes: Minutes, idle: Idle, levels: Levels, life: Life) -> Warmt
     warm = (skin >= leg - np.float32(BASELINE_BELOW_C)) & (skin <= leg + np.float32(BASELINE_ABOVE_C))
     warm |= skin >= room + np.float32(OVER_SURROUNDINGS_C)
     warm &= skin <= np.float32(HOTTEST_LEG_C)
+    risen = _risen(minutes.skin)
+    warming = np.zeros(len(risen), np.bool_)
+    warming[: -WARMING_MIN - 1] = risen[WARMING_MIN + 1 :]
     return Warmth(
         usable=usable,
         warm=warm.ravel(),
-        cold=_cold(minutes, life, shown_c[:, None], room),
-        warming=_warming(minutes.skin),
+        cold=_cold(minutes, life, risen, shown_c[:, None], room),
+        warming=warming,
+        leg_known=by_minute(np.isfinite(leg_c)),
+        steady=moving_mean(minutes.skin, minutes=STEADY_MIN, at_least=1),
         leg_c=leg_c,
         room_c=room_c,
     )
@@ -83,11 +95,11 @@ def _believable(shown: Figures, room: Figures) -> Figures:
     """A baseline taken in a shaking car boot must not pass for a leg's: it is sure, stands out, or has no witness."""
     sure = (shown >= np.float32(SURE_LEG_C[0])) & (shown <= np.float32(SURE_LEG_C[1]))
     possible = (shown >= np.float32(COLDEST_LEG_C)) & (shown <= np.float32(HOTTEST_LEG_C))
-    stands_out = np.isnan(room) | (shown >= room + np.float32(CONTRAST_C))
+    stands_out = ~(np.abs(shown - room) < np.float32(CONTRAST_C))  # nor is what lay somewhere warmer a witness
     return np.where(sure | (possible & stands_out), shown, np.float32(np.nan))
 
 
-def _cold(minutes: Minutes, life: Life, shown: Figures, room: Figures) -> Mask:
+def _cold(minutes: Minutes, life: Life, risen: Mask, shown: Figures, room: Figures) -> Mask:
     """`shown`: the warmth at which life was seen, believed or not: what resembles it is not clearly something else."""
     skin = minutes.skin.reshape(-1, BLOCK_MIN)
     contrast = shown - room
@@ -97,20 +109,18 @@ def _cold(minutes: Minutes, life: Life, shown: Figures, room: Figures) -> Mask:
     no_leg = np.isnan(shown)
     cold |= no_leg & (skin < np.minimum(room + np.float32(LIKE_SURROUNDINGS_C), np.float32(SURE_LEG_C[0])))
     cold |= no_leg & np.isnan(room) & (skin < np.float32(COLD_IN_ANY_ROOM_C))
-    long_flat = _flat(minutes) & held_for(minutes.present & ~life.near, LONG_STILL_MIN)
-    cold |= no_leg & long_flat.reshape(skin.shape) & (skin < np.float32(SURE_LEG_C[0]))
-    cold = cold.ravel()
-    warming = minutes.skin[WARMING_MIN:] >= minutes.skin[:-WARMING_MIN] + np.float32(WARMING_C)
-    cold[WARMING_MIN + 1 :] &= ~(warming[1:] & warming[:-1])
-    return cold | (minutes.skin > np.float32(HOTTEST_LEG_C + 1.0))
+    if bool(no_leg.any()):
+        long_flat = _flat(minutes) & life.monotonous & held_for(minutes.present & ~life.near, LONG_STILL_MIN)
+        cold |= no_leg & long_flat.reshape(skin.shape) & (skin < np.float32(SURE_LEG_C[0]))
+    return (cold.ravel() & ~risen) | (minutes.skin > np.float32(HOTTEST_LEG_C + 1.0))
 
 
-def _warming(skin: Column) -> Mask:
-    """Minutes after which the warmth rises by more than a room's does, twice over so that noise is not taken for it."""
-    warming = np.zeros(len(skin), np.bool_)
+def _risen(skin: Column) -> Mask:
+    """Minutes by which the warmth rose more than a room's does, twice over lest noise be taken for it."""
+    risen = np.zeros(len(skin), np.bool_)
     rises = skin[WARMING_MIN:] >= skin[:-WARMING_MIN] + np.float32(WARMING_C)
-    warming[: -WARMING_MIN - 1] = rises[1:] & rises[:-1]
-    return warming
+    risen[WARMING_MIN + 1 :] = rises[1:] & rises[:-1]
+    return risen
 
 
 def _flat(minutes: Minutes) -> Mask:

@@ -39,7 +39,7 @@ class LegBaseline:
     ready: int
 
     def ordinary(self, pair: int, difference: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """`excess` of a pair for each minute, following the slow drift of two sensors a little: 3 mmHg at most.
+        """`excess` of a pair for each minute, following the slow drift of two sensors upwards: by 3 mmHg at most.
 
         `difference` is the pair's in each minute, NaN where it is not known. Each day follows the one before it, whose
         median something wrong for part of a day does not move.
@@ -48,7 +48,7 @@ class LegBaseline:
         for start in range(self.ready, len(difference), FIRST_DAY_MIN):
             before = _quantile(difference[start - FIRST_DAY_MIN : start], 0.5, FIRST_DAY_MIN // 4)
             if np.isfinite(before):
-                moved = np.clip(before - self.middle[pair], -DRIFT_FOLLOWED_MMHG, DRIFT_FOLLOWED_MMHG)
+                moved = np.clip(before - self.middle[pair], 0.0, DRIFT_FOLLOWED_MMHG)
                 bar[start : start + FIRST_DAY_MIN] += moved
         return bar
 

@@ -48,14 +48,21 @@ def held_since(mask: Mask, minutes: int) -> Mask:
 
 def last_true(mask: Mask) -> Minutes:
     """For each minute the index of the latest True at or before it; NEVER where there is none."""
-    index = np.arange(len(mask), dtype=np.int32)
-    return np.maximum.accumulate(np.where(mask, index, np.int32(NEVER)))
+    return np.maximum.accumulate(_where(mask, NEVER))
 
 
 def next_true(mask: Mask) -> Minutes:
     """For each minute the index of the earliest True at or after it; -NEVER where there is none."""
+    return np.minimum.accumulate(_where(mask, -NEVER)[::-1])[::-1]
+
+
+def _where(mask: Mask, otherwise: int) -> Minutes:
+    """The index where True; by arithmetic, because np.where is slow on a scattered mask."""
     index = np.arange(len(mask), dtype=np.int32)
-    return np.minimum.accumulate(np.where(mask, index, np.int32(-NEVER))[::-1])[::-1]
+    index -= np.int32(otherwise)
+    index *= mask
+    index += np.int32(otherwise)
+    return index
 
 
 def latched(on: Mask, off: Mask, minutes: int) -> Mask:
@@ -75,26 +82,39 @@ def seen_near(mask: Mask, *, minutes: int, times: int) -> Mask:
     return seen
 
 
-class WindowMeans:
-    """Means of a column over any windows, counting only the minutes a mask allows.
+def moving_mean(values: npt.NDArray[np.float32], *, minutes: int, at_least: int) -> npt.NDArray[np.float32]:
+    """Each minute's mean over a window centred on it, of what is not NaN; NaN where fewer than `at_least` are.
 
     Sums are kept in whole thousandths, so a mean is the same wherever the record begins.
     """
+    known = np.isfinite(values)
+    total = np.zeros(len(values) + minutes + 1, np.int64)
+    count = np.zeros(len(values) + minutes + 1, np.int32)
+    first = minutes // 2 + 1
+    whole = np.nan_to_num(values, posinf=0.0, neginf=0.0) * np.float32(1000.0)
+    total[first : first + len(values)] = np.rint(whole)
+    count[first : first + len(values)] = known
+    np.cumsum(total, out=total)
+    np.cumsum(count, out=count)
+    counted = (count[minutes:] - count[:-minutes])[: len(values)]
+    mean = (total[minutes:] - total[:-minutes])[: len(values)] / (1000.0 * np.maximum(counted, 1))
+    mean[counted < at_least] = np.nan
+    return mean.astype(np.float32)
 
-    def __init__(self, values: npt.NDArray[np.float32], usable: Mask) -> None:
-        whole = np.where(usable, values, np.float32(0.0)) * np.float32(1000.0)
-        self._sum = np.zeros(len(values) + 1, np.int64)
-        np.cumsum(np.rint(whole).astype(np.int64), out=self._sum[1:])
-        self._count = np.zeros(len(values) + 1, np.int64)
-        np.cumsum(usable, out=self._count[1:])
 
-    def over(
-        self, starts: npt.NDArray[np.integer], ends: npt.NDArray[np.integer], at_least: int
-    ) -> npt.NDArray[np.float64]:
-        """The mean over each [start, end), NaN where fewer than `at_least` minutes were usable."""
-        last = len(self._count) - 1
-        low, high = np.clip(starts, 0, last), np.clip(ends, 0, last)
-        count = self._count[high] - self._count[low]
-        mean = np.full(len(count), np.nan)
-        np.divide(self._sum[high] - self._sum[low], count * 1000, out=mean, where=count >= max(1, at_least))
-        return mean
+def mean_over(
+    values: npt.NDArray[np.float32],
+    starts: npt.NDArray[np.integer],
+    ends: npt.NDArray[np.integer],
+    *,
+    at_most: int,
+    at_least: int,
+) -> npt.NDArray[np.float64]:
+    """Means over windows [start, end), of their first `at_most` minutes, of what is not NaN; else as `moving_mean`."""
+    index = starts[:, None] + np.arange(at_most)
+    inside = (index >= 0) & (index < np.minimum(ends, len(values))[:, None])
+    sample = values[np.where(inside, index, 0)]
+    known = inside & np.isfinite(sample)
+    count = known.sum(axis=1)
+    total = np.where(known, sample, np.float32(0.0)).sum(axis=1, dtype=np.float64)
+    return np.where(count >= max(1, at_least), total / np.maximum(count, 1), np.nan)
