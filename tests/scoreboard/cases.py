@@ -118,7 +118,8 @@ def jobs(run: Run) -> list[Job]:
             found[NOISY].append(Job(NOISY, name, seed))
     for first in range(0, run.cohort, COHORT_AT_ONCE):
         found[COHORT].append(Job(COHORT, "", run.first_held_out, first, min(COHORT_AT_ONCE, run.cohort - first)))
-    found[OTHER] = [Job(OTHER, "", seed, legs=run.world_legs) for seed in range(run.worlds)]
+    seeds = range(run.first_held_out, run.first_held_out + run.worlds)
+    found[OTHER] = [Job(OTHER, "", seed, legs=run.world_legs) for seed in seeds]
     return [job for source in SOURCES for job in found[source]]
 
 

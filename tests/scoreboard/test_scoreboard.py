@@ -179,7 +179,7 @@ def test_a_hand_made_leg_is_scored_as_counted_by_hand() -> None:
 def test_every_scenario_has_people_of_its_own_and_none_held_out_was_fitted_to() -> None:
     work = jobs(Run(persons=3, first_held_out=1_000, cohort=45, worlds=2))
     assert {job.scenario for job in work if job.source in {FITTING, HELD_OUT, NOISY}} == set(SCENARIOS)
-    assert [job.seed for job in work if job.source == OTHER] == [0, 1]
+    assert [job.seed for job in work if job.source == OTHER] == [1_000, 1_001]
     assert [(job.first, job.legs) for job in work if job.source == COHORT] == [(0, 20), (20, 20), (40, 5)]
     fitted = {job.seed for job in work if job.source == FITTING}
     held_out = {job.seed for job in work if job.source in {HELD_OUT, NOISY}}
