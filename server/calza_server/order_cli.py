@@ -123,6 +123,21 @@ def stop(
     _edit(state, leg, lambda content: orders.stop(content, leg, moment, note), as_json=as_json)
 
 
+@app.command(epilog="Example: `calza server order retire CALZA-0001 --at 2026-03-09T08:00+00:00`.")
+def retire(
+    serial: Annotated[str, typer.Argument(help="The serial of the stocking.")],
+    at: Annotated[str, typer.Option(help=f"When it was taken out of use: {MOMENT}")],
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Take a stocking out of use, as when it is replaced: its silence afterwards says nothing of the leg."""
+    moment = _moment(at, "--at")
+    try:
+        edit_registry(state, lambda content: orders.retire(content, serial, moment))
+    except (RegistryError, RunError, OSError) as error:
+        end(FAILED, error)
+    _print(f"{serial} is out of use from {moment:%d %b %Y %H:%M} on")
+
+
 @app.command(epilog="Example: `calza server order show ana-left --json`.")
 def show(leg: LegArgument, state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
     """Every order of a leg, oldest first."""

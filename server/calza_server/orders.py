@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from calza_server.domain.prescription import minute_of
 from calza_server.domain.rx_document import read_prescription
 from calza_server.domain.superseding import paused, shortened, superseded_by
 from calza_server.registry import RegistryContent, RegistryError
@@ -59,6 +60,19 @@ def with_papers(
     if checklist is not None:
         leg = replace(leg, checklist=checklist)
     return _with(content, leg)
+
+
+def retire(content: RegistryContent, serial: str, at: datetime) -> RegistryContent:
+    """With a stocking taken out of use at a moment. Raises RegistryError for one that is not known."""
+    if serial not in {each.serial for each in content.known_stockings}:
+        raise RegistryError(serial, "is no stocking of this registry", "unknown_stocking")
+    return replace(
+        content,
+        known_stockings=tuple(
+            replace(each, retired_minute=minute_of(at)) if each.serial == serial else each
+            for each in content.known_stockings
+        ),
+    )
 
 
 def find_leg(content: RegistryContent, leg_id: str) -> Leg:

@@ -147,12 +147,16 @@ class SeriesStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegisteredStocking:
-    """A stocking this server knows. `key` is its tag key and appears in no text made from this value."""
+    """A stocking this server knows. `key` is its tag key and appears in no text made from this value.
+
+    `retired_minute` (since 1970-01-01T00:00Z): taken out of use; its silence from then on says nothing of the leg.
+    """
 
     serial: str
     system_id: bytes
     key: bytes = field(repr=False)
     leg: str
+    retired_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,16 @@ ALL_TIME_S: Final = 2**40  # a stocking whose clock was lost may have written an
 MS_PER_S: Final = 1000
 
 
-def recorded_of(store: SeriesStore, serial: str, visits: Sequence[Visit]) -> Recorded:
-    """What one stocking recorded; `visits` are the store's for it. Raises StoreError."""
+def recorded_of(
+    store: SeriesStore, serial: str, visits: Sequence[Visit], retired_minute: int | None = None
+) -> Recorded:
+    """What one stocking recorded; `visits` are the store's, `retired_minute` the registry's. Raises StoreError."""
     return Recorded(
         serial=serial,
         readings=store.read(serial, 0, ALL_TIME_S),
         sightings=tuple(sightings_of(visits)),
         refused=tuple(refused_of(store.quarantined(serial))),
+        retired_minute=retired_minute,
     )
 
 

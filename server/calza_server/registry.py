@@ -47,10 +47,7 @@ class RegistryContent:
     def encode(self) -> str:
         """The text of the file. Holds the keys: a secret."""
         document = {
-            "stockings": [
-                {"serial": each.serial, "system_id": each.system_id.hex(), "key": each.key.hex(), "leg": each.leg}
-                for each in self.known_stockings
-            ],
+            "stockings": [_stocking_document(each) for each in self.known_stockings],
             "legs": [_leg_document(each) for each in self.known_legs],
         }
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -179,13 +176,24 @@ def _fleet_row(value: object, where: str) -> _FleetRow:
 
 
 def _stocking(value: object, where: str) -> RegisteredStocking:
-    fields = _object(value, where, {"serial", "system_id", "key", "leg"})
+    fields = _object(value, where, {"serial", "system_id", "key", "leg"}, optional={"retired_minute"})
     return RegisteredStocking(
         _serial(fields["serial"], f"{where}.serial"),
         _octets(fields["system_id"], f"{where}.system_id", SYSTEM_ID_OCTETS),
         _octets(fields["key"], f"{where}.key", KEY_OCTETS),
         _leg_id(fields["leg"], f"{where}.leg"),
+        _minute(fields.get("retired_minute"), f"{where}.retired_minute"),
     )
+
+
+def _stocking_document(stocking: RegisteredStocking) -> dict[str, object]:
+    document: dict[str, object] = {
+        "serial": stocking.serial,
+        "system_id": stocking.system_id.hex(),
+        "key": stocking.key.hex(),
+        "leg": stocking.leg,
+    }
+    return document if stocking.retired_minute is None else document | {"retired_minute": stocking.retired_minute}
 
 
 def _leg(value: object, where: str) -> Leg:
@@ -274,6 +282,12 @@ def _leg_id(value: object, where: str) -> str:
     ):
         raise RegistryError(where, f"must be 1 to {LEG_ID_AT_MOST} of letters, digits, '-', '_' and '.'")
     return text
+
+
+def _minute(value: object, where: str) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise RegistryError(where, "is neither a number of minutes since 1970 nor null")
+    return value
 
 
 def _side(value: object, where: str) -> Literal["left", "right"]:

@@ -126,13 +126,13 @@ def leg_report(
         raise UnknownOrderError(number, orders)
     order = order_of(leg, number)
     now_minute = now_ms // MINUTE_MS
-    serials = tuple(stocking.serial for stocking in registry.stockings(leg_id))
-    visits = {serial: store.visits(serial) for serial in serials}
-    recorded = [recorded_of(store, serial, visits[serial]) for serial in serials]
+    stockings = registry.stockings(leg_id)
+    visits = {each.serial: store.visits(each.serial) for each in stockings}
+    recorded = [recorded_of(store, each.serial, visits[each.serial], each.retired_minute) for each in stockings]
     found = ledger_of_leg(recorded, order, *_span(order, now_minute))
     return LegReport(
         leg=leg,
-        serials=serials,
+        serials=tuple(each.serial for each in stockings),
         number=number,
         orders=orders,
         order=order,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -70,13 +70,14 @@ class MemoryRegistry:
     """Legs and their stockings."""
 
     known: list[tuple[Leg, tuple[str, ...]]]
+    retired: dict[str, int] = field(default_factory=dict)
 
     def stocking(self, serial: str) -> RegisteredStocking | None:
         return next((one for leg in self.legs() for one in self.stockings(leg.id) if one.serial == serial), None)
 
     def stockings(self, leg: str) -> tuple[RegisteredStocking, ...]:
         return tuple(
-            RegisteredStocking(serial, SYSTEM_ID, KEY, leg)
+            RegisteredStocking(serial, SYSTEM_ID, KEY, leg, self.retired.get(serial))
             for one, serials in self.known
             if one.id == leg
             for serial in serials

@@ -194,6 +194,20 @@ def test_unknown_minutes_are_counted_by_reason() -> None:
     assert body["unknown_minutes"]["no_data"] == 3 * DAY - (DAY + 300)
 
 
+def test_a_replaced_stocking_does_not_make_the_new_ones_minutes_unknown() -> None:
+    """The first fell silent on day one and the second goes on; only its retirement makes not worn certain again."""
+    clinic = silent()
+    new = replace(worn_as_ordered(), logs=(b"log-two.",))
+    clinic.store.append([one for one in blocks_of(new, "CZ-0009") if one.record >= 24])
+    clinic.store.add_sync(heard("CZ-0009", b"log-two.", 96, clinic.clock.now_ms()), clinic.clock.now_ms())
+    clinic.registry.known[0] = (left_leg(clinic), ("CZ-0001", "CZ-0009"))
+    in_doubt = ask(clinic, f"legs/{LEFT}/verdict")["days"][2]
+    clinic.registry.retired["CZ-0001"] = START + DAY
+    certain = ask(clinic, f"legs/{LEFT}/verdict")["days"][2]
+    assert in_doubt["worn_minutes"] == certain["worn_minutes"] == 12 * 60
+    assert (in_doubt["not_worn_minutes"], certain["not_worn_minutes"]) == (0, 12 * 60)
+
+
 def test_a_leg_nobody_ordered_anything_for_has_nothing_to_stand() -> None:
     body = ask(open_clinic(), f"legs/{FREE}/verdict")
     assert (body["verdict"], body["order"], body["standing"]) == ("not_applicable", 0, None)

@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 
 from calza_server.domain.rx_document import RuleError, read_prescription
-from calza_server.orders import give, pause, stop, with_papers
-from calza_server.ports import Leg
+from calza_server.orders import give, pause, retire, stop, with_papers
+from calza_server.ports import Leg, RegisteredStocking
 from calza_server.registry import RegistryContent, RegistryError
 
 FIRST = read_prescription(
@@ -83,6 +83,16 @@ def test_an_unknown_leg_is_named_with_those_there_are() -> None:
     with pytest.raises(RegistryError, match=r"known: ana-left, ana-right") as caught:
         give(BARE, "bea-left", FIRST)
     assert caught.value.code == "unknown_leg"
+
+
+def test_a_stocking_taken_out_of_use_stays_known() -> None:
+    worn = RegisteredStocking("CALZA-0001", bytes(8), bytes(32), "ana-left")
+    content = retire(RegistryContent((worn,), BARE.known_legs), "CALZA-0001", moment("2026-03-09T08:00Z"))
+    (again,) = RegistryContent.decode(content.encode()).known_stockings
+    assert again.retired_minute == 29_550_720
+    assert again.key == worn.key
+    with pytest.raises(RegistryError, match="is no stocking of this registry"):
+        retire(content, "CALZA-0009", moment("2026-03-09T08:00Z"))
 
 
 def test_papers_are_kept_and_none_leaves_what_there_is() -> None:

@@ -73,7 +73,8 @@ def _judged(seen: Evidence, minutes: Minutes) -> tuple[npt.NDArray[np.uint8], np
     cold_inside = held_for(lifeless & segments.inside, COLD_AND_STILL_MIN)
     cold_outside = held_for(lifeless & ~segments.inside, COLD_AND_STILL_MIN)
     wear = wear_in(seen, segments, cold_inside)
-    slack = held_for(levels.slack, OFF_AT_LEAST_MIN)
+    low_and_still = seen.long_still & ~seen.idle.firm & ~levels.known & (levels.usable >= 2)
+    slack = held_for(levels.slack, OFF_AT_LEAST_MIN) | low_and_still
     one_site = held_for(segments.inside & (levels.holding < 2), ONE_SITE_AT_MOST_MIN)
 
     reason = np.full(len(minutes.present), Reason.AMBIGUOUS, np.uint8)

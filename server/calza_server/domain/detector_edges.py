@@ -26,6 +26,7 @@ SAMPLE_MIN: Final = 20
 LEAST_SAMPLE_MIN: Final = 4
 IN_PLACE_SHARE: Final = 0.75  # of the settled pressure: a minute that is worn for its latter half averages more
 OVER_WORN_SHARE: Final = 0.15
+POSTURE_MMHG: Final = 3.0  # a change of posture is more than that share of a weakly pressed site
 STRAY_SDS: Final = 2.0  # walking strays further than that share; within so much of its own scatter it is in place ...
 IN_PLACE_AT_LEAST: Final = 0.5  # ... but never below half
 
@@ -60,7 +61,8 @@ def _until_in_place(
     mean = np.fmin(mean, (1 + OVER_WORN_SHARE) * worn)  # a wrinkle that came later is no measure of being in place
     zero = seen.levels.zero[:, edge // BLOCK_MIN]
     over = mean - zero
-    slip = np.minimum(np.maximum((1 - IN_PLACE_SHARE) * over, STRAY_SDS * spread), (1 - IN_PLACE_AT_LEAST) * over)
+    slip = np.maximum(np.maximum((1 - IN_PLACE_SHARE) * over, STRAY_SDS * spread), POSTURE_MMHG)
+    slip = np.minimum(slip, (1 - IN_PLACE_AT_LEAST) * over)
     pressing = (enough >= LEAST_SAMPLE_MIN) & (mean >= seen.levels.on_bar[:, edge // BLOCK_MIN])
     near = mmhg[:, np.clip(edge[:, None] + step * np.arange(HANDLING_AT_MOST_MIN), 0, mmhg.shape[1] - 1)]
     with np.errstate(invalid="ignore"):

@@ -9,7 +9,7 @@ import numpy as np
 from calza_server.domain.detector_segments import MEMORY_MIN
 from calza_server.domain.evidence_minutes import BLOCK_MIN, Column
 from calza_server.domain.evidence_minutes import GAP_TOLERATED_MIN as BRIDGED_MIN
-from calza_server.domain.stretches import NEVER, mean_over
+from calza_server.domain.stretches import NEVER, Mask, Minutes, mean_over
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,10 +30,10 @@ TELLING_CONTRAST_C: Final = 3.0  # staying warm says nothing where it is as warm
 COOLING_MIN: Final = 20  # by then a garment taken off has lost most of its warmth
 
 
-def matched_before(seen: Evidence, segments: Segments, last_entry: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+def matched_before(seen: Evidence, segments: Segments, last_entry: Minutes, lost: Mask) -> npt.NDArray[np.int64]:
     """For each segment that goes on from the worn one before: the last minute of entry there; else far in the past.
 
-    `last_entry` is, for each minute, the latest one of entry.
+    `last_entry` is, for each minute, the latest one of entry; `lost` are minutes whose wear had ended unseen.
     """
     since = np.full(len(segments), NEVER, np.int64)
     starts, ends = segments.starts, segments.ends
@@ -47,6 +47,7 @@ def matched_before(seen: Evidence, segments: Segments, last_entry: npt.NDArray[n
         same |= hole & _alike(seen, segments)
     if bool(broken.any()):
         same |= broken & _rearranged(seen, segments)
+    same &= ~lost[np.maximum(ends - 1 - BRIDGED_MIN, starts)[:-1]]
     entered = np.where(last_entry[ends - 1] >= starts, last_entry[ends - 1], NEVER)
     for this in (np.flatnonzero(same) + 1).tolist():  # in order: one match may carry over several holes
         known = max(int(entered[this - 1]), int(since[this - 1]))

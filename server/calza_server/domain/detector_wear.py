@@ -59,15 +59,15 @@ def wear_in(seen: Evidence, segments: Segments, cold_and_still: Mask) -> Wear:
     entry = alive & (seen.levels.firm >= 2) & thermal & long_enough[segments.of]
     last_entry = last_true(entry)
     entered = _carried(segments, last_entry) | _foreseen(seen, segments, next_true(entry))
-    index = np.arange(n, dtype=np.int32)
-    alike = index - matched_before(seen, segments, last_entry)[segments.of] < MEMORY_MIN
-    alike |= _amid_wear(segments, entered)[segments.of]
-    worn = inside & (entered | alike) & ~handled(seen, segments)
     cooled = _cooled(seen, segments, alive)
-    never_a_leg = np.zeros(n, np.bool_)
-    if bool((cooled | cold_and_still).any()):
-        worn &= ~cooled & ~_taken_off(seen, segments, cooled | cold_and_still)
-        never_a_leg = inside & ~worn & _cold_nearby(segments, cold_and_still, alive)
+    lost = cooled | cold_and_still
+    if any_lost := bool(lost.any()):
+        lost = cooled | _taken_off(seen, segments, lost)
+    index = np.arange(n, dtype=np.int32)
+    alike = index - matched_before(seen, segments, last_entry, lost | cold_and_still)[segments.of] < MEMORY_MIN
+    alike |= _amid_wear(segments, entered)[segments.of]
+    worn = inside & (entered | alike) & ~lost & ~handled(seen, segments)
+    never_a_leg = inside & ~worn & _cold_nearby(segments, cold_and_still, alive) if any_lost else np.zeros(n, np.bool_)
     return Wear(worn, ~entered, never_a_leg)
 
 
@@ -81,11 +81,11 @@ def _carried(segments: Segments, last_entry: Minutes) -> Mask:
 def _foreseen(seen: Evidence, segments: Segments, next_entry: Minutes) -> Mask:
     """Before an entry of the same segment, while as warm as the leg, or warming up to it."""
     index = np.arange(len(next_entry), dtype=np.int32)
-    ahead = next_entry - index
     just_opened = segments.opened[segments.of] & (index - segments.starts[segments.of] <= WARM_UP_AT_MOST_MIN)
-    warming_up = (ahead <= WARM_UP_AT_MOST_MIN) & (just_opened | seen.warmth.warming)
-    warm = (ahead <= LOOK_BACK_MIN) & seen.warmth.warm
-    before: Mask = (next_entry < segments.ends[segments.of]) & (warming_up | warm)
+    soon_warm = next_true(seen.warmth.warm) - index <= WARM_UP_AT_MOST_MIN
+    warming_up = soon_warm & (just_opened | seen.warmth.warming)
+    ahead = (next_entry < segments.ends[segments.of]) & (next_entry - index <= LOOK_BACK_MIN)
+    before: Mask = ahead & (seen.warmth.warm | warming_up)
     return before
 
 

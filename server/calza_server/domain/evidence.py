@@ -7,6 +7,9 @@ for compression stockings has been published.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from calza_server.domain.evidence_idle import Idle, idle_of
 from calza_server.domain.evidence_levels import Levels, levels_of
@@ -20,7 +23,11 @@ from calza_server.domain.evidence_minutes import (
     THIGH_FAULT,
     Minutes,
 )
+from calza_server.domain.evidence_still import long_still_of
 from calza_server.domain.evidence_warmth import Warmth, warmth_of
+
+if TYPE_CHECKING:
+    from calza_server.domain.stretches import Mask
 
 __all__ = [
     "ANKLE_FAULT",
@@ -43,6 +50,7 @@ class Evidence:
     life: Life
     levels: Levels
     warmth: Warmth
+    long_still: Mask
 
 
 def gather(minutes: Minutes) -> Evidence:
@@ -50,4 +58,7 @@ def gather(minutes: Minutes) -> Evidence:
     idle = idle_of(minutes)
     life = life_of(minutes, idle)
     levels = levels_of(minutes, idle, life)
-    return Evidence(minutes, idle, life, levels, warmth_of(minutes, idle, levels, life))
+    still = np.zeros(len(minutes.present), np.bool_)
+    if not bool(levels.known.all()):  # where the levels are known, life was seen nearby
+        still = long_still_of(minutes, life)
+    return Evidence(minutes, idle, life, levels, warmth_of(minutes, idle, levels, still), still)

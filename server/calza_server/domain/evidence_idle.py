@@ -24,9 +24,10 @@ BARE_MMHG: Final = 3.0  # no stocking that is on presses its second site less, w
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Idle:
-    """`usable`: how many sites can be read. `slack`: as a stocking lying about; `bare`: pressing on nothing at all."""
+    """`usable`: how many sites can be read; `firm`: one is pressed; `slack`: as if lying about; `bare`: on nothing."""
 
     usable: npt.NDArray[np.int8]
+    firm: Mask
     slack: Mask
     bare: Mask
 
@@ -36,8 +37,9 @@ def idle_of(minutes: Minutes) -> Idle:
     usable = np.isfinite(minutes.mmhg).view(np.int8).sum(axis=0, dtype=np.int8)
     second, hardest = two_hardest(minutes.mmhg)
     readable = (usable >= 2) & ~minutes.charging
-    slack = readable & (second < np.float32(SLACK_MMHG)) & (hardest < np.float32(FIRM_MMHG))
-    return Idle(usable, slack, slack & (second < np.float32(BARE_MMHG)) & (hardest < np.float32(SLACK_MMHG)))
+    firm = hardest >= np.float32(FIRM_MMHG)
+    slack = readable & ~firm & (second < np.float32(SLACK_MMHG))
+    return Idle(usable, firm, slack, slack & (second < np.float32(BARE_MMHG)) & (hardest < np.float32(SLACK_MMHG)))
 
 
 def two_hardest(mmhg: Column) -> tuple[Column, Column]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Every figure is our proposal.
 LEAST_SAMPLE_MIN: Final = 20  # fewer lively minutes may be hands
 LEAST_SLACK_MIN: Final = 6  # what a short break leaves
+OVER_SLACK_MMHG: Final = 3.0  # above its own slack level a site pressed second hardest needs less to be pressed
 LIKE_WEAR_SHARE: Final = 0.5  # of the most shown nearby: less was life in a pocket
 # ankle, calf, thigh above what they read when slack, until the levels are known; a thigh has 20 to 60 % of the ankle
 ENTER_MMHG: Final = (10.0, 10.0, 6.0)
@@ -69,7 +70,9 @@ def levels_of(minutes: Minutes, idle: Idle, life: Life) -> Levels:
     zero = np.where(np.isnan(slack_mmhg), np.float32(0.0), slack_mmhg)
     above = np.maximum(zero, np.float32(0.0))
     second, hardest = two_hardest(mmhg - by_minute(above))
-    on_leg = life.near & (second >= np.float32(SLACK_MMHG)) & (hardest >= np.float32(FIRM_MMHG))
+    zeroed = np.isfinite(slack_mmhg).sum(axis=0) >= SLACK_SITES
+    second_bar = np.where(zeroed, np.float32(OVER_SLACK_MMHG), np.float32(SLACK_MMHG))
+    on_leg = life.near & (second >= by_minute(second_bar)) & (hardest >= np.float32(FIRM_MMHG))
     shown_mmhg = Sorted(mmhg, on_leg & read).at(0.5, at_least=LEAST_SAMPLE_MIN)
     worn_mmhg = median_around(shown_mmhg, AROUND_BLOCKS, of_most=LIKE_WEAR_SHARE)
     contrast = worn_mmhg - zero

@@ -34,9 +34,10 @@ IDLE_EDGE_MIN: Final = 3  # hands are on the stocking at both ends of its being 
 OVER_IDLE: Final = 1.06  # the mean of a life window knows its level to 1 %, that of the idle minutes to 2 %
 OVER_IDLE_MMHG: Final = 0.04
 
-MONOTONOUS_SHARE: Final = 0.12  # all but the quietest and the loudest fiftieth of 3 % noise lie within so much
-MONOTONOUS_STEP_MMHG: Final = 0.05  # ... and half a step of the record
-MONOTONOUS_MMHG: Final = 0.15  # ... or within little more than a step
+MONOTONOUS_TAIL: Final = 0.05
+MONOTONOUS_SHARE: Final = 0.10  # between the quietest and the loudest twentieth lie 3.3 sd, which is 10 % ...
+MONOTONOUS_STEP_MMHG: Final = 0.06  # ... and a good half of a step of the record
+MONOTONOUS_MMHG: Final = 0.15  # ... or little more than a step
 RESTLESS_SHARE: Final = 0.09  # the middle three fifths of a still block span 5 %, of a moving leg's 40 % ...
 RESTLESS_MMHG: Final = 0.14  # ... and one step of the record may be added
 
@@ -83,7 +84,7 @@ def life_of(minutes: Minutes, idle: Idle) -> Life:
     lively |= _beyond_idle(minutes.ripple, idle_mmhg)
     apart = np.float32(RESTLESS_SHARE) * middle + np.float32(RESTLESS_MMHG)
     restless = np.isnan(idle_mmhg) & (loud - quiet >= apart)  # with no idle minute to compare, by its variety alone
-    lively |= _beyond(minutes.ripple, np.where(restless, middle, np.float32(np.inf)))
+    lively |= _beyond(minutes.ripple, np.where(restless, np.float32(0.5) * (quiet + loud), np.float32(np.inf)))
     quiet_mmhg = least_around(quiet, AROUND_BLOCKS)
     return Life(
         lively=lively,
@@ -97,7 +98,7 @@ def life_of(minutes: Minutes, idle: Idle) -> Life:
 
 def _monotonous(noise: Sorted, middle: Figures) -> Mask:
     """Blocks in and beside which the ripple never strayed from the noise of one and the same sensor at rest."""
-    span = noise.at(1.0 - QUIETEST_SHARE, at_least=1)[0] - noise.at(QUIETEST_SHARE, at_least=1)[0]
+    span = noise.at(1.0 - MONOTONOUS_TAIL, at_least=1)[0] - noise.at(MONOTONOUS_TAIL, at_least=1)[0]
     allowed = np.maximum(
         np.float32(MONOTONOUS_SHARE) * middle + np.float32(MONOTONOUS_STEP_MMHG), np.float32(MONOTONOUS_MMHG)
     )

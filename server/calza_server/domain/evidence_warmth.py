@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from calza_server.domain.baseline import Figures, Sorted, by_minute, median_around
-from calza_server.domain.evidence_minutes import AROUND_BLOCKS, BLOCK_MIN, SITES, Column, Minutes
-from calza_server.domain.stretches import Mask, held_for, held_since, moving_mean
+from calza_server.domain.evidence_minutes import AROUND_BLOCKS, BLOCK_MIN, Column, Minutes
+from calza_server.domain.stretches import Mask, held_since, moving_mean
 
 if TYPE_CHECKING:
     from calza_server.domain.evidence_idle import Idle
     from calza_server.domain.evidence_levels import Levels
-    from calza_server.domain.evidence_life import Life
 
 # Every figure is our proposal.
 LEAST_SAMPLE_MIN: Final = 20
@@ -38,9 +37,6 @@ WARMING_MIN: Final = 10  # a stocking just put on is still cold, but it warms by
 WARMING_C: Final = 0.5  # ... in so many minutes
 TELLING_CONTRAST_C: Final = 3.0  # surroundings and leg less apart tell nothing by nearness
 COLD_IN_ANY_ROOM_C: Final = 20.0  # with no baseline: below what a leg under a stocking is, even in winter
-LONG_STILL_MIN: Final = 960  # twice a long night: whatever is still for so long and not surely warm is no leg ...
-FLAT_MMHG: Final = 0.7  # ... if it did not even change its posture, which moves some site by more
-CHUNK_MIN: Final = 60  # means of so many minutes are free of noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +57,7 @@ class Warmth:
     room_c: Figures
 
 
-def warmth_of(minutes: Minutes, idle: Idle, levels: Levels, life: Life) -> Warmth:
+def warmth_of(minutes: Minutes, idle: Idle, levels: Levels, long_still: Mask) -> Warmth:
     """Learn leg and surroundings, and judge each minute's warmth by them."""
     usable = np.isfinite(minutes.skin)
     room_c = _learned(minutes.skin, usable & held_since(idle.slack, COOLING_MIN))
@@ -78,7 +74,7 @@ def warmth_of(minutes: Minutes, idle: Idle, levels: Levels, life: Life) -> Warmt
     return Warmth(
         usable=usable,
         warm=warm.ravel(),
-        cold=_cold(minutes, life, risen, shown_c[:, None], room),
+        cold=_cold(minutes, long_still, risen, shown_c[:, None], room),
         warming=warming,
         leg_known=by_minute(np.isfinite(leg_c)),
         steady=moving_mean(minutes.skin, minutes=STEADY_MIN, at_least=1),
@@ -99,7 +95,7 @@ def _believable(shown: Figures, room: Figures) -> Figures:
     return np.where(sure | (possible & stands_out), shown, np.float32(np.nan))
 
 
-def _cold(minutes: Minutes, life: Life, risen: Mask, shown: Figures, room: Figures) -> Mask:
+def _cold(minutes: Minutes, long_still: Mask, risen: Mask, shown: Figures, room: Figures) -> Mask:
     """`shown`: the warmth at which life was seen, believed or not: what resembles it is not clearly something else."""
     skin = minutes.skin.reshape(-1, BLOCK_MIN)
     contrast = shown - room
@@ -109,9 +105,7 @@ def _cold(minutes: Minutes, life: Life, risen: Mask, shown: Figures, room: Figur
     no_leg = np.isnan(shown)
     cold |= no_leg & (skin < np.minimum(room + np.float32(LIKE_SURROUNDINGS_C), np.float32(SURE_LEG_C[0])))
     cold |= no_leg & np.isnan(room) & (skin < np.float32(COLD_IN_ANY_ROOM_C))
-    if bool(no_leg.any()):
-        long_flat = _flat(minutes) & life.monotonous & held_for(minutes.present & ~life.near, LONG_STILL_MIN)
-        cold |= no_leg & long_flat.reshape(skin.shape) & (skin < np.float32(SURE_LEG_C[0]))
+    cold |= no_leg & long_still.reshape(skin.shape) & (skin < np.float32(SURE_LEG_C[0]))
     return (cold.ravel() & ~risen) | (minutes.skin > np.float32(HOTTEST_LEG_C + 1.0))
 
 
@@ -121,16 +115,3 @@ def _risen(skin: Column) -> Mask:
     rises = skin[WARMING_MIN:] >= skin[:-WARMING_MIN] + np.float32(WARMING_C)
     risen[WARMING_MIN + 1 :] = rises[1:] & rises[:-1]
     return risen
-
-
-def _flat(minutes: Minutes) -> Mask:
-    """Minutes around which no site has changed within the long stillness."""
-    chunks = minutes.mmhg.reshape(len(SITES), -1, CHUNK_MIN)
-    read = np.isfinite(chunks)
-    total, count = np.where(read, chunks, np.float32(0.0)).sum(axis=-1), read.sum(axis=-1)
-    level = np.where(count > CHUNK_MIN // 2, total / np.maximum(count, 1), np.float32(np.nan))
-    stepped = np.zeros(level.shape[1], np.bool_)
-    stepped[1:] = (np.abs(np.diff(level, axis=-1)) > np.float32(FLAT_MMHG)).any(axis=0)
-    width = LONG_STILL_MIN // CHUNK_MIN
-    padded = np.pad(stepped, (width // 2, width - width // 2 - 1))
-    return np.repeat(~np.lib.stride_tricks.sliding_window_view(padded, width).any(axis=-1), CHUNK_MIN)

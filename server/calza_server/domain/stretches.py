@@ -97,9 +97,10 @@ def moving_mean(values: npt.NDArray[np.float32], *, minutes: int, at_least: int)
     np.cumsum(total, out=total)
     np.cumsum(count, out=count)
     counted = (count[minutes:] - count[:-minutes])[: len(values)]
-    mean = (total[minutes:] - total[:-minutes])[: len(values)] / (1000.0 * np.maximum(counted, 1))
+    sums = (total[minutes:] - total[:-minutes])[: len(values)]
+    mean: npt.NDArray[np.float32] = (sums / (1000.0 * np.maximum(counted, 1))).astype(np.float32)
     mean[counted < at_least] = np.nan
-    return mean.astype(np.float32)
+    return mean
 
 
 def mean_over(
