@@ -263,3 +263,97 @@ def test_the_firmwares_own_guess_is_not_believed() -> None:
     plain = grid_of(DAYTIME)
     guessed = replace(plain, flags=np.full(len(plain), MinuteFlag.WORN_GUESS, np.uint8))
     np.testing.assert_array_equal(detect(plain).state, detect(guessed).state)
+
+
+def test_minutes_of_putting_on_and_taking_off_are_not_worn() -> None:
+    """Ankle first, thigh last, over five minutes; and back."""
+    worn = worn_between(DAY, (300, 700))
+    grid = grid_of(worn)
+    share = np.array([0.1, 0.3, 0.5, 0.7, 0.9], np.float32)
+    for late, (site, full) in enumerate(((grid.ankle, 26.0), (grid.calf, 18.5), (grid.thigh, 10.0))):
+        site[295:300] = full * np.clip(3.0 * share - late, 0.0, 1.0)
+        site[700:705] = full * np.clip(3.0 * share[::-1] - late, 0.0, 1.0)
+    grid.ripple[295:300] = grid.ripple[700:705] = 4.0
+    found = detect(grid)
+    on = np.flatnonzero(found.state == State.WORN)
+    assert abs(int(on[0]) - 300) <= 1
+    assert abs(int(on[-1]) - 699) <= 1
+    assert not minutes(found, State.NOT_WORN)[worn].any()
+
+
+@pytest.mark.parametrize("load", [(14.0, 14.0, 14.0), (20.0, 20.0, 20.0), (35.0, 35.0, 35.0), (18.0, 16.0, 12.0)])
+def test_a_stocking_laid_under_a_load_at_once_is_no_longer_worn(load: tuple[float, float, float]) -> None:
+    worn = worn_between(DAY, (100, 700))
+    grid = grid_of(worn, ambient_c=24.0)
+    for site, mmhg in zip((grid.ankle, grid.calf, grid.thigh), load, strict=True):
+        site[700:] = mmhg
+        site[700] = 8.0  # pulled off within this minute, and laid down
+    grid.ripple[700] = 8.0
+    found = detect(grid)
+    assert not minutes(found, State.WORN)[701:].any()
+    assert (found.state[740:] == State.NOT_WORN).all()
+    assert (found.state[110:700] == State.WORN).all()
+
+
+def test_a_tug_is_no_end_of_wear() -> None:
+    worn = worn_between(DAY, (100, DAY))
+    grid = grid_of(worn)
+    for site in (grid.ankle, grid.calf, grid.thigh):
+        site[600] *= 0.5
+    grid.ripple[600] = 9.0
+    assert_right(grid, worn, unknown_at_most=1)
+
+
+def test_a_day_without_a_sign_of_life_is_not_vouched_for() -> None:
+    """Pressed, as warm as the leg, and still: a sleeper for one night, nobody for three days."""
+    worn = worn_between(5 * DAY, (100, 5 * DAY))
+    grid = grid_of(worn)
+    grid.ripple[DAY:] = 0.12
+    state = detect(grid).state
+    assert (state[DAY : DAY + 600] == State.WORN).all()
+    assert (state[2 * DAY + 60 :] == State.UNKNOWN).all()
+
+
+def test_warmth_that_leaves_a_still_stocking_ends_the_wear() -> None:
+    """Nothing in the pressure tells, because the load is like the leg."""
+    worn = worn_between(DAY, (100, 700))
+    grid = grid_of(worn, ambient_c=22.0)
+    for site, mmhg in ((grid.ankle, 26.0), (grid.calf, 18.5), (grid.thigh, 10.0)):
+        site[700:] = mmhg
+    found = detect(grid)
+    assert not minutes(found, State.WORN)[705:].any()
+    assert minutes(found, State.NOT_WORN)[760:].all()
+
+
+@pytest.mark.parametrize("hot_c", [33.0, 44.0])
+def test_winter_legs_are_not_denied_by_a_hot_cupboard(hot_c: float) -> None:
+    found = assert_right(grid_of(DAYTIME, leg_c=25.0, ambient_c=hot_c), DAYTIME, unknown_at_most=30)
+    assert minutes(found, State.WORN).sum() >= DAYTIME.sum() - 30
+
+
+def test_a_pocket_is_not_denied_to_be_wear_until_the_worn_pressure_is_known() -> None:
+    carried = worn_between(2 * DAY, (600, 900))
+    grid = grid_of(carried, mmhg=(6.0, 4.5, 4.0))
+    assert (detect(grid).state[carried] == State.UNKNOWN).all()
+    known = carried.copy()
+    known[1000:1900] = True
+    grid = grid_of(known)
+    for site, mmhg in ((grid.ankle, 6.0), (grid.calf, 4.5), (grid.thigh, 4.0)):
+        site[600:900] = mmhg
+    assert (detect(grid).state[603:897] == State.NOT_WORN).all()
+
+
+def test_a_few_empty_cells_leave_no_hole_in_the_wear() -> None:
+    grid = grid_of(DAYTIME)
+    rng = np.random.default_rng(5)
+    for column in (grid.ankle, grid.calf, grid.thigh, grid.ripple, grid.skin):
+        column[rng.random(len(grid)) < 0.1] = np.nan
+    assert_right(grid, DAYTIME, unknown_at_most=10)
+
+
+def test_the_same_figures_give_the_same_states_wherever_the_record_begins() -> None:
+    grid = grid_of(DAYTIME)
+    states = [detect(replace(grid, start_minute=START + shift)).state for shift in (0, 1, 359, 360)]
+    np.testing.assert_array_equal(states[0], states[3])
+    for other in states[1:3]:  # the blocks fall elsewhere
+        assert (other != states[0]).mean() < 0.001
