@@ -20,7 +20,7 @@ class Conditions:
     dead_sites: tuple[tuple[int, float], ...] = ()  # (site, from day): a constant near 0, the fault flag NOT set
     flagged_sites: tuple[tuple[int, float], ...] = ()  # the same, but the firmware knows and sets the fault flag
     drift_mmhg_per_week: float | None = None  # systematic, all sites
-    sample_noise_mmhg: float | None = None  # sd of one 10 Hz sample; default: NOISE_MMHG of `physics_figures_sensors`
+    sample_noise_mmhg: float | None = None  # sd of one 10 Hz sample; default: NOISE_MMHG of `physics.figures_sensors`
     liveliness: float | None = None  # of the signs of life: 1 is ordinary, 0 a leg that never moves nor breathes
 
     def __post_init__(self) -> None:

@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from calza_sim import physics_figures_sensors as fig
 from calza_sim.conditions import ORDINARY, Conditions
+from calza_sim.physics import figures_sensors as fig
 from calza_sim.wearer_chance import stream
 
 Floats: TypeAlias = NDArray[np.float64]

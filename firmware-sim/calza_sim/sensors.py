@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from calza_sim.firmware.minutes import SAMPLE_HZ, SAMPLES_PER_MINUTE, MinuteAccumulator, MinuteTable
 from calza_sim.physics import LegPhysics
-from calza_sim.physics_figures import MICRO_LOG_SD
-from calza_sim.physics_figures_sensors import SENSOR_WANDER_MMHG, SKIN_NOISE_C
-from calza_sim.physics_wander import Wander
+from calza_sim.physics.figures import MICRO_LOG_SD
+from calza_sim.physics.figures_sensors import SENSOR_WANDER_MMHG, SKIN_NOISE_C
+from calza_sim.physics.wander import Wander
 from calza_sim.sensor_errors import SensorErrors
 from calza_sim.wearer_chance import stream
 

@@ -189,7 +189,7 @@ def list_gateways(state: StateOption = DEFAULT_STATE, as_json: JsonOption = Fals
 
 def _order(path: Path) -> dict[str, object]:
     """The prescription in a file, read strictly once so that a slip shows now and not on the page."""
-    from calza_server.domain.rx_document import RuleError, read_prescription
+    from calza_server.domain.orders.rx_document import RuleError, read_prescription
 
     try:
         document: object = json.loads(_read(path))

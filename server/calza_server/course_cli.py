@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 
 from calza_server.cli_manners import DEFAULT_STATE, FAILED, MISUSED, JsonOption, StateOption, end, print_json
-from calza_server.domain.checklist import Checklist, Clearance, clearance
-from calza_server.domain.checklist_document import checklist_document, read_checklist
-from calza_server.domain.checklist_items import ASKED, Item
-from calza_server.domain.course import Course, due, warnings
-from calza_server.domain.course_document import course_document, read_course
-from calza_server.domain.rx_document import RuleError, read_prescription
+from calza_server.domain.courses.checklist import Checklist, Clearance, clearance
+from calza_server.domain.courses.checklist_document import checklist_document, read_checklist
+from calza_server.domain.courses.checklist_items import ASKED, Item
+from calza_server.domain.courses.course import Course, due, warnings
+from calza_server.domain.courses.course_document import course_document, read_course
+from calza_server.domain.orders.rx_document import RuleError, read_prescription
 from calza_server.orders import find_leg, with_papers
 from calza_server.registry import RegistryError
 from calza_server.registry_edit import edit_registry, read_registry

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.verdict_document_fields import minute_spelled
+from calza_server.domain.verdicts.verdict_document_fields import minute_spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from calza_server.domain.explain import Statement
-    from calza_server.domain.ledger import LedgerRun
+    from calza_server.domain.ledgers.ledger import LedgerRun
+    from calza_server.domain.verdicts.explain import Statement
     from calza_server.minutes_csv import MinuteTable
 
 ROWS_SHOWN: Final = 8  # of one sentence, on a terminal; JSON has them all

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.verdict_document import (
+from calza_server.domain.verdicts.verdict_document import (
     DocumentError,
     OtherRuleError,
     differences,
@@ -21,7 +21,7 @@ from calza_server.json_places import fault_at, read_json, refuse_names_given_twi
 from calza_server.minutes_verdict import Answer
 
 if TYPE_CHECKING:
-    from calza_server.domain.verdict_document import Export
+    from calza_server.domain.verdicts.verdict_document import Export
 
 
 class JudgedByAnotherRule(OSError):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.finality import grace_end_minute, next_version
-from calza_server.domain.finality_document import version_document
-from calza_server.domain.verdict_document_fields import DocumentError
+from calza_server.domain.verdicts.finality import grace_end_minute, next_version
+from calza_server.domain.verdicts.finality_document import version_document
+from calza_server.domain.verdicts.verdict_document_fields import DocumentError
 from calza_server.ports import StoreError, VerdictBookError
 from calza_server.views import MINUTE_MS, UnreadableOrderError, leg_report, order_key, order_of, versions_of
 

@@ -9,7 +9,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.readings_blocks import facts_of
+from calza_server.domain.recording.readings_blocks import facts_of
 from calza_server.ports import StoredBlock
 from calza_wire.errors import WireError
 from calza_wire.messages import TEXT_MAX, RefusalReason
@@ -19,7 +19,7 @@ from calza_wire.records import Record, decode_record, digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from calza_server.domain.readings_blocks import BlockFacts
+    from calza_server.domain.recording.readings_blocks import BlockFacts
     from calza_server.ports import Registry
 
 FIRST_RECORD: Final = 1  # a log's first record number; 0 is what a stocking with an empty head would send

@@ -9,7 +9,7 @@ import numpy as np
 from calza_server.domain.states import Dose, Reason, State
 
 if TYPE_CHECKING:
-    from calza_server.domain.ledger import Ledger
+    from calza_server.domain.ledgers.ledger import Ledger
 
 CSV_HEADER: Final = "time,state,reason,dose"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.file_fault import FileFault, shown
 from calza_server.minutes_cells import LIMITS, minutes_in, numbers_in, why_no_minute, why_no_number
 

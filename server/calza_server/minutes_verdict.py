@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.completeness import Completeness
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.leg import ledger_of_grids
-from calza_server.domain.verdict import judge
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.ledgers.leg import ledger_of_grids
+from calza_server.domain.recording.completeness import Completeness
+from calza_server.domain.verdicts.verdict import judge
 from calza_server.file_fault import FileFault
 from calza_server.minutes_csv import EXTENT_AT_MOST_DAYS
 
 if TYPE_CHECKING:
-    from calza_server.domain.ledger import Ledger
-    from calza_server.domain.prescription import Prescription
-    from calza_server.domain.verdict import VerdictReport
+    from calza_server.domain.ledgers.ledger import Ledger
+    from calza_server.domain.orders.prescription import Prescription
+    from calza_server.domain.verdicts.verdict import VerdictReport
     from calza_server.minutes_csv import MinuteTable
 
 DAY_MINUTES: Final = 1440

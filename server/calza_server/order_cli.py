@@ -13,8 +13,8 @@ from rich.padding import Padding
 
 from calza_server import orders
 from calza_server.cli_manners import DEFAULT_STATE, FAILED, MISUSED, JsonOption, StateOption, end, print_json
-from calza_server.domain.presets import PROPOSAL_WORDS, PresetError, prescribe
-from calza_server.domain.rx_document import RuleError, read_prescription
+from calza_server.domain.orders.presets import PROPOSAL_WORDS, PresetError, prescribe
+from calza_server.domain.orders.rx_document import RuleError, read_prescription
 from calza_server.file_fault import FileFault
 from calza_server.order_file import read_order
 from calza_server.preset_document import preset_document
@@ -28,7 +28,7 @@ from calza_server.whole_file import read_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from calza_server.domain.prescription import Prescription
+    from calza_server.domain.orders.prescription import Prescription
     from calza_server.registry import RegistryContent
 
 MOMENT: Final = "ISO 8601 with its offset, as in 2026-03-02T10:30+01:00."

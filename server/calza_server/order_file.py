@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from calza_server.domain.rx_document import RuleError, read_prescription
+from calza_server.domain.orders.rx_document import RuleError, read_prescription
 from calza_server.json_places import fault_at, read_json, refuse_names_given_twice
 
 if TYPE_CHECKING:
-    from calza_server.domain.prescription import Prescription
+    from calza_server.domain.orders.prescription import Prescription
 
 
 def read_order(octets: bytes, file: str = "rx.json") -> Prescription:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from calza_server.domain.prescription import minute_of
-from calza_server.domain.rx_document import read_prescription
-from calza_server.domain.superseding import paused, shortened, superseded_by
+from calza_server.domain.orders.prescription import minute_of
+from calza_server.domain.orders.rx_document import read_prescription
+from calza_server.domain.orders.superseding import paused, shortened, superseded_by
 from calza_server.registry import RegistryContent, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from calza_server.domain.prescription import Prescription
+    from calza_server.domain.orders.prescription import Prescription
     from calza_server.ports import Leg
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from calza_server.domain.readings import Readings
+    from calza_server.domain.recording.readings import Readings
     from calza_wire.live_minute import LiveMinute
     from calza_wire.messages import SyncReport
     from calza_wire.ranges import RangeSet

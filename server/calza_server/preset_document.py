@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from calza_server.domain.presets import Preset
+    from calza_server.domain.orders.presets import Preset
 
 
 def preset_document(preset: Preset) -> dict[str, object]:

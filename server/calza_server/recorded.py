@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.gaps import RefusedRecord
-from calza_server.domain.leg import Recorded
-from calza_server.domain.placement_clock import ClockSighting
-from calza_server.domain.readings_blocks import facts_of
+from calza_server.domain.ledgers.leg import Recorded
+from calza_server.domain.recording.gaps import RefusedRecord
+from calza_server.domain.recording.placement_clock import ClockSighting
+from calza_server.domain.recording.readings_blocks import facts_of
 from calza_wire.elapsed_time import ClockFlag
 from calza_wire.errors import WireError
 from calza_wire.records import decode_record

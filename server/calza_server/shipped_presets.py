@@ -7,11 +7,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.presets import PresetError
-from calza_server.domain.presets_document import read_presets
+from calza_server.domain.orders.presets import PresetError
+from calza_server.domain.orders.presets_document import read_presets
 
 if TYPE_CHECKING:
-    from calza_server.domain.presets import Preset
+    from calza_server.domain.orders.presets import Preset
 
 PRESETS_FILE: Final = "data/presets.json"
 

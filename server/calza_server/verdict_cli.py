@@ -112,7 +112,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Print why, in plain sentences, with the rows of the ledger behind each."""
-    from calza_server.domain.explain import explain_day, explain_verdict
+    from calza_server.domain.verdicts.explain import explain_day, explain_verdict
     from calza_server.explanation_text import statements_document, statements_text
 
     with _told_in_a_sentence():
@@ -205,7 +205,7 @@ def _judged(prescription: Path, minutes: Path, as_of: str | None) -> tuple[Minut
 
 
 def _document(answer: Answer, *, explain: bool) -> dict[str, object]:
-    from calza_server.domain.verdict_document import report_document
+    from calza_server.domain.verdicts.verdict_document import report_document
 
     document = report_document(
         answer.order,

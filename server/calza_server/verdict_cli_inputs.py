@@ -14,7 +14,7 @@ from calza_server.whole_file import read_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from calza_server.domain.prescription import Prescription
+    from calza_server.domain.orders.prescription import Prescription
     from calza_server.minutes_csv import MinuteTable
     from calza_server.minutes_verdict import Answer
 
@@ -47,7 +47,7 @@ def name_of(path: Path) -> str:
 def as_of_minute(text: str | None) -> int:
     """The minute since 1970-01-01T00:00Z that was asked for, or the one it is. Raises Misuse."""
     from calza_server.adapters.system_clock import SystemClock
-    from calza_server.domain.prescription import minute_of
+    from calza_server.domain.orders.prescription import minute_of
 
     if text is None:
         return SystemClock().now_ms() // MINUTE_MS

@@ -9,16 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from calza_server.domain.explain import explain_verdict
-from calza_server.domain.explain_words import between, count, day_name, moment
-from calza_server.domain.verdict import Verdict
+from calza_server.domain.verdicts.explain import explain_verdict
+from calza_server.domain.verdicts.explain_words import between, count, day_name, moment
+from calza_server.domain.verdicts.verdict import Verdict
 from calza_server.file_fault import printable
 from calza_server.web.words import HEADLINES, day_outcome, phase_count, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from calza_server.domain.verdict import VerdictReport
+    from calza_server.domain.verdicts.verdict import VerdictReport
     from calza_server.minutes_verdict import Answer
 
 STYLES: Final = {

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.alerts import alerts_of_leg
-from calza_server.domain.completeness import NOTHING_EXPECTED, Completeness, completeness_of
-from calza_server.domain.dose import dose_report
-from calza_server.domain.finality import grace_end_minute, standing
-from calza_server.domain.finality_document import read_versions, versions_document
-from calza_server.domain.leg import LegLedger, ledger_of_leg
-from calza_server.domain.prescription import EndedWhy, Prescription
-from calza_server.domain.prescription_calendar import spelled
-from calza_server.domain.rx_document import RuleError, read_prescription
+from calza_server.domain.alerting.alerts import alerts_of_leg
+from calza_server.domain.ledgers.dose import dose_report
+from calza_server.domain.ledgers.leg import LegLedger, ledger_of_leg
+from calza_server.domain.orders.prescription import EndedWhy, Prescription
+from calza_server.domain.orders.prescription_calendar import spelled
+from calza_server.domain.orders.rx_document import RuleError, read_prescription
+from calza_server.domain.recording.completeness import NOTHING_EXPECTED, Completeness, completeness_of
 from calza_server.domain.states import Reason
-from calza_server.domain.verdict import VerdictReport, judge
+from calza_server.domain.verdicts.finality import grace_end_minute, standing
+from calza_server.domain.verdicts.finality_document import read_versions, versions_document
+from calza_server.domain.verdicts.verdict import VerdictReport, judge
 from calza_server.recorded import recorded_of
 
 if TYPE_CHECKING:
-    from calza_server.domain.alert_values import Alert
-    from calza_server.domain.dose import DoseReport
-    from calza_server.domain.finality import Standing, VerdictVersion
-    from calza_server.domain.ledger import Ledger
+    from calza_server.domain.alerting.alert_values import Alert
+    from calza_server.domain.ledgers.dose import DoseReport
+    from calza_server.domain.ledgers.ledger import Ledger
+    from calza_server.domain.verdicts.finality import Standing, VerdictVersion
     from calza_server.ports import Leg, Registry, SeriesStore, VerdictBook, Visit
 
 MINUTE_MS: Final = 60_000

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from calza_demo.prescription import order_beginning_at
 from calza_server.adapters.sqlite_store import SqliteStore
-from calza_server.domain.leg import Recorded, ledger_of_leg
-from calza_server.domain.rx_document import read_prescription
-from calza_server.domain.verdict import judge
+from calza_server.domain.ledgers.leg import Recorded, ledger_of_leg
+from calza_server.domain.orders.rx_document import read_prescription
+from calza_server.domain.verdicts.verdict import judge
 from calza_server.ports import StoredBlock
 from calza_sim.firmware.flash import MemoryFlash
 from calza_sim.manufacture import manufacture

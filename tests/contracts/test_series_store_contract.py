@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.readings import ANKLE, SKIN
+from calza_server.domain.recording.readings import ANKLE, SKIN
 from calza_server.ports import QUARANTINE_PAYLOAD_OCTETS, Appended, QuarantinedRecord, Visit
 from calza_server.run_parts import open_store
 from calza_wire.elapsed_time import TimeSource
@@ -24,7 +24,7 @@ from tests.server.sealed import LOG_ID, OTHER_LOG_ID, START_S, block, body, garm
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from calza_server.domain.readings import Readings
+    from calza_server.domain.recording.readings import Readings
     from calza_server.ports import SeriesStore, StoredBlock
 
 KINDS = ("memory", "sqlite")

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calza_server.adapters.mosquitto_broker import find_mosquitto
-from calza_server.domain.rx_document import read_prescription
+from calza_server.domain.orders.rx_document import read_prescription
 from calza_server.freezing import freeze_due
 from calza_server.orders import give, pause
 from calza_server.private_files import write_private

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.verdict import RULE_VERSION
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.verdicts.verdict import RULE_VERSION
 from calza_sim.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]

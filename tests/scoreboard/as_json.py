@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.verdict import RULE_VERSION
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.verdicts.verdict import RULE_VERSION
 from tests.scoreboard.figures import TARGETS, Board, total, unknown_minutes
 from tests.scoreboard.judging import METHODS, MethodScore
 from tests.scoreboard.scores import Answers, error_share, mean_error_min

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.detector import detect
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.ledger import Ledger, ledger_of
-from calza_server.domain.leg import Recorded, ledger_of_leg
-from calza_server.domain.placement import place
-from calza_server.domain.rx_document import read_prescription
+from calza_server.domain.detection.detector import detect
+from calza_server.domain.ledgers.ledger import Ledger, ledger_of
+from calza_server.domain.ledgers.leg import Recorded, ledger_of_leg
+from calza_server.domain.orders.rx_document import read_prescription
+from calza_server.domain.recording.grid import MinuteGrid
+from calza_server.domain.recording.placement import place
 from calza_sim.cohort import persons
 from calza_sim.export_folder import SERIAL
 from calza_sim.scenarios import SCENARIOS, Scenario, scenario
@@ -27,7 +27,7 @@ from tests.scoreboard.orders import orders
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from calza_server.domain.prescription import Prescription
+    from calza_server.domain.orders.prescription import Prescription
 
 FITTING: Final = "fitting seeds"
 HELD_OUT: Final = "held-out seeds"

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from calza_server.domain.ledger import Ledger
+from calza_server.domain.ledgers.ledger import Ledger
 from calza_server.domain.states import Reason, State
-from calza_server.domain.verdict import DayOutcome, Verdict, VerdictReport, judge
+from calza_server.domain.verdicts.verdict import DayOutcome, Verdict, VerdictReport, judge
 from calza_sim.truth import MINUTE_S, TrueVerdict, truth_days
 from calza_sim.wearer import local_seconds
 from tests.scoreboard.edges import Edges, edges
@@ -26,7 +26,7 @@ from tests.scoreboard.scores import Answers, Confusion, Day, answer, confusion, 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from calza_server.domain.prescription import Prescription
+    from calza_server.domain.orders.prescription import Prescription
     from tests.scoreboard.cases import Case
 
 CALZA: Final = "Calza"

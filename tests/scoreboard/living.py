@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from calza_server.domain.leg import Recorded
-from calza_server.domain.placement import ClockSighting
-from calza_server.domain.readings import Readings
-from calza_server.domain.readings_blocks import readings_of
+from calza_server.domain.ledgers.leg import Recorded
+from calza_server.domain.recording.placement import ClockSighting
+from calza_server.domain.recording.readings import Readings
+from calza_server.domain.recording.readings_blocks import readings_of
 from calza_sim.export_folder import SERIAL, USUAL_START
 from calza_sim.firmware.flash import MemoryFlash
 from calza_sim.manufacture import manufacture

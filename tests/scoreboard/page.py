@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.verdict import BORDERLINE_MINUTES, RULE_VERSION
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.verdicts.verdict import BORDERLINE_MINUTES, RULE_VERSION
 from tests.scoreboard.cases import COHORT, FITTING_SEEDS, NOISE, NOISY, OTHER, Run
 from tests.scoreboard.edges import MATCH_WITHIN_MIN
 from tests.scoreboard.figures import TARGETS, Board, Miss, total, unknown_minutes
@@ -50,7 +50,7 @@ def _head(board: Board, run: Run) -> str:
 Written by `make scoreboard`: what the wear detector ({DETECTOR_VERSION}) and the verdict ({RULE_VERSION}) make of
 {len(board.legs):,} simulated legs, held against what was true. For every scenario and source {run.persons} legs,
 with seeds from 0 to {FITTING_SEEDS - 1} for fitting and from {run.first_held_out} on held out; a cohort of
-{run.cohort} people, seed {run.first_held_out}; of another world {run.worlds} seeds, from the same on. The same seeds give
+{run.cohort} people, seed {run.first_held_out}; of another world {run.worlds} seeds, from there on. The same seeds give
 the same text.
 
 **No real leg was measured.** The simulator and the other world were both made by us from published figures and our own

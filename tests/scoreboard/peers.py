@@ -16,7 +16,7 @@ from calza_server.domain.states import State
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from calza_server.domain.grid import MinuteGrid
+    from calza_server.domain.recording.grid import MinuteGrid
 
     Floats = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.domain.states import State
 from tests.scoreboard.peers import PEERS, ankle_8_mmhg, fixed_25_c, fixed_29_c, slope_edges
 

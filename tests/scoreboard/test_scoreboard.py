@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_sim.scenarios import SCENARIOS
 from calza_sim.truth import Truth
 from tests.scoreboard.as_json import as_json

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from calza_server.domain.alert_rules import DEFAULT_RULES, AlertRules
-from calza_server.domain.alert_values import Alert, AlertKind
-from calza_server.domain.alerts import alerts
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.leg import ledger_of_grids
-from calza_server.domain.prescription import Garment, Mode, Phase, Prescription
+from calza_server.domain.alerting.alert_rules import DEFAULT_RULES, AlertRules
+from calza_server.domain.alerting.alert_values import Alert, AlertKind
+from calza_server.domain.alerting.alerts import alerts
+from calza_server.domain.ledgers.leg import ledger_of_grids
+from calza_server.domain.orders.prescription import Garment, Mode, Phase, Prescription
+from calza_server.domain.recording.grid import MinuteGrid
 from tests.server.wear_days import DAY, START, every_day, grid_of
 
 HOUR = 60

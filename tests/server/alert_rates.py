@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from calza_server.domain.alert_values import ORDER
+from calza_server.domain.alerting.alert_values import ORDER
 from tests.server.lived_legs import lived
 
 DAYS = 14

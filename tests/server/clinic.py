@@ -16,7 +16,7 @@ from tests.server.recorded import ALL_WELL, FixedClock, MemoryRegistry, blocks_o
 from tests.server.wear_days import DAY, every_day, grid_of, without
 
 if TYPE_CHECKING:
-    from calza_server.domain.grid import MinuteGrid
+    from calza_server.domain.recording.grid import MinuteGrid
     from calza_server.ports import LiveSeen, SeriesStore, VerdictBook
 
 ORDER = {

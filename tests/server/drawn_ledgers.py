@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from calza_server.domain.ledger import Ledger, Source
-from calza_server.domain.prescription import Ended, EndedWhy, Mode, Night, Pause, Phase, Prescription, Removal
+from calza_server.domain.ledgers.ledger import Ledger, Source
+from calza_server.domain.orders.prescription import Ended, EndedWhy, Mode, Night, Pause, Phase, Prescription, Removal
 from calza_server.domain.states import Dose, Reason, State
 
 REASONS = {

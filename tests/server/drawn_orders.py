@@ -6,8 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
-from calza_server.domain.garment_classes import STANDARDS, garment
-from calza_server.domain.prescription import (
+from calza_server.domain.orders.garment_classes import STANDARDS, garment
+from calza_server.domain.orders.prescription import (
     Ended,
     EndedWhy,
     Garment,

@@ -8,14 +8,14 @@ from functools import cache
 
 import numpy as np
 
-from calza_server.domain.alert_rules import DEFAULT_RULES, AlertRules
-from calza_server.domain.alert_values import Alert
-from calza_server.domain.alerts import alerts
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.ledger import Ledger
-from calza_server.domain.leg import ledger_of_grids
-from calza_server.domain.prescription import Prescription
-from calza_server.domain.rx_document import read_prescription
+from calza_server.domain.alerting.alert_rules import DEFAULT_RULES, AlertRules
+from calza_server.domain.alerting.alert_values import Alert
+from calza_server.domain.alerting.alerts import alerts
+from calza_server.domain.ledgers.ledger import Ledger
+from calza_server.domain.ledgers.leg import ledger_of_grids
+from calza_server.domain.orders.prescription import Prescription
+from calza_server.domain.orders.rx_document import read_prescription
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_sim.firmware.codes import CELSIUS_STEP, CELSIUS_ZERO, MMHG_STEP, log_rows
 from calza_sim.scenarios import scenario
 from calza_sim.stocking import World

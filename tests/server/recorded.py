@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.ports import Health, Leg, RegisteredStocking, StoredBlock
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.messages import SyncReport

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.recording.grid import MinuteGrid
 from tests.server.wear_days import DAY, START
 
 Floats = npt.NDArray[np.float64]

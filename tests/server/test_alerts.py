@@ -8,12 +8,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from calza_server.domain.alert_values import AlertKind, Severity
-from calza_server.domain.alerts import alerts_of_leg
-from calza_server.domain.leg import LegLedger, StockingLedger, ledger_of_grids
-from calza_server.domain.prescription import Pause
+from calza_server.domain.alerting.alert_values import AlertKind, Severity
+from calza_server.domain.alerting.alerts import alerts_of_leg
+from calza_server.domain.ledgers.leg import LegLedger, StockingLedger, ledger_of_grids
+from calza_server.domain.orders.prescription import Pause
 from calza_server.domain.states import State
-from calza_server.domain.verdict import judge
+from calza_server.domain.verdicts.verdict import judge
 from calza_wire.minute_block import MinuteFlag
 from tests.server.alert_legs import HOUR, RAL_2, SITES, START_AT, THIRD_NOON, order, pressed, raised, worn_days
 from tests.server.wear_days import DAY, START, every_day, grid_of, worn_between

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from calza_server.domain.alert_rules import DEFAULT_RULES, rule_table
-from calza_server.domain.alert_values import ORDER, SEVERITY
+from calza_server.domain.alerting.alert_rules import DEFAULT_RULES, rule_table
+from calza_server.domain.alerting.alert_values import ORDER, SEVERITY
 
 PAGE = Path(__file__).parents[2] / "docs" / "alerts.md"
 

@@ -9,11 +9,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from calza_server.domain.alert_values import AlertKind
-from calza_server.domain.alerts import alerts
-from calza_server.domain.garment_classes import RAL, garment
-from calza_server.domain.leg import ledger_of_grids
-from calza_server.domain.verdict import judge
+from calza_server.domain.alerting.alert_values import AlertKind
+from calza_server.domain.alerting.alerts import alerts
+from calza_server.domain.ledgers.leg import ledger_of_grids
+from calza_server.domain.orders.garment_classes import RAL, garment
+from calza_server.domain.verdicts.verdict import judge
 from tests.server.lived_legs import SERIAL, lived
 
 SEEDS = range(1, 5)

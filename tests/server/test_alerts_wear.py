@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from calza_server.domain.alert_values import Alert, AlertKind, Severity
-from calza_server.domain.alerts import alerts_of_leg
-from calza_server.domain.ledger import Ledger
-from calza_server.domain.leg import LegLedger
-from calza_server.domain.prescription import Ended, EndedWhy, Mode, Phase, Prescription, Removal
+from calza_server.domain.alerting.alert_values import Alert, AlertKind, Severity
+from calza_server.domain.alerting.alerts import alerts_of_leg
+from calza_server.domain.ledgers.ledger import Ledger
+from calza_server.domain.ledgers.leg import LegLedger
+from calza_server.domain.orders.prescription import Ended, EndedWhy, Mode, Phase, Prescription, Removal
 from tests.server.alert_legs import HOUR, START_AT, order, raised, worn_days
 from tests.server.wear_days import DAY, START, Mask, every_day, grid_of, without, worn_between
 

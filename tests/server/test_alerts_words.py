@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from calza_server.domain.alert_rules import DEFAULT_RULES, AlertRules, rule_table
-from calza_server.domain.alert_values import SEVERITY, Alert, AlertKind, Severity
+from calza_server.domain.alerting.alert_rules import DEFAULT_RULES, AlertRules, rule_table
+from calza_server.domain.alerting.alert_values import SEVERITY, Alert, AlertKind, Severity
 from tests.server.alert_legs import HOUR, RAL_2, THIRD_NOON, order, pressed, raised, worn_days
 from tests.server.wear_days import DAY, grid_of, worn_between
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from calza_server.adapters.memory_store import MemoryStore
-from calza_server.domain.readings import Readings
+from calza_server.domain.recording.readings import Readings
 from calza_server.ports import StoreError
 from calza_server.web.headers import CONTENT_SECURITY_POLICY
 from calza_wire.elapsed_time import ETS_EPOCH_UNIX_S, TimeSource, TimeStamp

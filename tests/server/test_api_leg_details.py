@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from calza_server.adapters.memory_store import MemoryStore
-from calza_server.domain.rx_document import read_prescription
-from calza_server.domain.verdict_document import differences, read_export, recompute
+from calza_server.domain.orders.rx_document import read_prescription
+from calza_server.domain.verdicts.verdict_document import differences, read_export, recompute
 from calza_server.freezing import freeze_due
 from calza_server.orders import give, stop, with_papers
 from calza_server.ports import Leg, VerdictBookError

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calza_server.domain.checklist import (
+from calza_server.domain.courses.checklist import (
     Checklist,
     Clearance,
     Entry,
@@ -19,9 +19,9 @@ from calza_server.domain.checklist import (
     Thresholds,
     clearance,
 )
-from calza_server.domain.checklist_document import checklist_document, read_checklist
-from calza_server.domain.checklist_items import ASKED, Against, Item
-from calza_server.domain.rx_document_fields import RuleError
+from calza_server.domain.courses.checklist_document import checklist_document, read_checklist
+from calza_server.domain.courses.checklist_items import ASKED, Against, Item
+from calza_server.domain.orders.rx_document_fields import RuleError
 from tests.server.drawn_orders import words
 
 DAY = date(2026, 3, 2)

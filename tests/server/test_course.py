@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calza_server.domain.course import (
+from calza_server.domain.courses.course import (
     Area,
     Course,
     DueKind,
@@ -28,10 +28,10 @@ from calza_server.domain.course import (
     review_due,
     warnings,
 )
-from calza_server.domain.course_document import course_document, read_course
-from calza_server.domain.prescription import Mode, Phase, Prescription
-from calza_server.domain.rx_document_fields import RuleError
-from calza_server.domain.superseding import superseded_by
+from calza_server.domain.courses.course_document import course_document, read_course
+from calza_server.domain.orders.prescription import Mode, Phase, Prescription
+from calza_server.domain.orders.rx_document_fields import RuleError
+from calza_server.domain.orders.superseding import superseded_by
 from tests.server.drawn_orders import words
 
 FIRST = date(2026, 3, 2)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from calza_server.course_cli import app
-from calza_server.domain.checklist_items import ASKED, Item
+from calza_server.domain.courses.checklist_items import ASKED, Item
 from calza_server.ports import Leg
 from calza_server.registry import REGISTRY_NAME, RegistryContent
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.detector import Detection, detect
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.detection.detector import Detection, detect
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.domain.states import Reason, State
 from calza_wire.minute_block import MinuteFlag
 from tests.server.wear_days import DAY, START, Mask, every_day, grid_of, without, worn_between

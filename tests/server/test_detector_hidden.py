@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calza_server.domain.detector import Detection, detect
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.detection.detector import Detection, detect
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.domain.states import State
 from tests.server.second_leg import anyone
 from tests.server.wear_days import without

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.detector import REACH_MIN, Detection, detect
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.redetect import redetect, touched
+from calza_server.domain.detection.detector import REACH_MIN, Detection, detect
+from calza_server.domain.detection.redetect import redetect, touched
+from calza_server.domain.recording.grid import MinuteGrid
 from tests.server.second_leg import anyone
 from tests.server.wear_days import DAY, without
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calza_server.domain.detector import Detection, detect
-from calza_server.domain.evidence import ANKLE_FAULT
+from calza_server.domain.detection.detector import Detection, detect
+from calza_server.domain.detection.evidence import ANKLE_FAULT
 from calza_server.domain.states import Reason, State
 from tests.server.second_leg import During, Idle, SecondLeg, Trouble, continuous, daytime
 from tests.server.wear_days import DAY, Mask

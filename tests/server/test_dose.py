@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calza_server.domain.dose import DoseSummary, dose_of_minutes, dose_report, doubt_mmhg, surely_below
-from calza_server.domain.garment_classes import RAL, class_of
-from calza_server.domain.ledger import excused
-from calza_server.domain.leg import LegLedger, Recorded, ledger_of_leg
-from calza_server.domain.prescription import Mode, Phase, Prescription
-from calza_server.domain.readings import Readings
+from calza_server.domain.ledgers.dose import DoseSummary, dose_of_minutes, dose_report, doubt_mmhg, surely_below
+from calza_server.domain.ledgers.ledger import excused
+from calza_server.domain.ledgers.leg import LegLedger, Recorded, ledger_of_leg
+from calza_server.domain.orders.garment_classes import RAL, class_of
+from calza_server.domain.orders.prescription import Mode, Phase, Prescription
+from calza_server.domain.recording.readings import Readings
 from calza_server.domain.states import Dose, State
-from calza_server.domain.verdict import judge
+from calza_server.domain.verdicts.verdict import judge
 from tests.server.test_leg import recorded, stored
 from tests.server.wear_days import DAY, START, every_day, grid_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calza_server.domain.evidence import Evidence, gather
-from calza_server.domain.evidence_minutes import BLOCK_MIN, Minutes
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.detection.evidence import Evidence, gather
+from calza_server.domain.detection.evidence_minutes import BLOCK_MIN, Minutes
+from calza_server.domain.recording.grid import MinuteGrid
 from tests.server.second_leg import During, Idle, SecondLeg, continuous, daytime
 from tests.server.wear_days import DAY, START, Mask, every_day, grid_of, without, worn_between
 

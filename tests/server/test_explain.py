@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.explain import Statement, Topic, explain_day, explain_verdict
-from calza_server.domain.explain_rows import by_reason, minutes_of
-from calza_server.domain.explain_words import REASONS, SHORT_REASONS, day_names, listed, span
-from calza_server.domain.ledger import Ledger, Source
-from calza_server.domain.prescription import Ended, EndedWhy, Mode, Pause, Phase, Prescription, minute_of
+from calza_server.domain.ledgers.ledger import Ledger, Source
+from calza_server.domain.orders.prescription import Ended, EndedWhy, Mode, Pause, Phase, Prescription, minute_of
 from calza_server.domain.states import Dose, Reason, State
-from calza_server.domain.verdict import judge
+from calza_server.domain.verdicts.explain import Statement, Topic, explain_day, explain_verdict
+from calza_server.domain.verdicts.explain_rows import by_reason, minutes_of
+from calza_server.domain.verdicts.explain_words import REASONS, SHORT_REASONS, day_names, listed, span
+from calza_server.domain.verdicts.verdict import judge
 from tests.server.drawn_ledgers import ledgers, short_orders
 
 LATE = 10**9

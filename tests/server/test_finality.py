@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.finality import (
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.ledgers.ledger import Ledger
+from calza_server.domain.orders.prescription import Mode, Phase, Prescription, minute_of
+from calza_server.domain.states import Reason, State
+from calza_server.domain.verdicts.finality import (
     StandingKind,
     VerdictVersion,
     Why,
@@ -21,12 +24,9 @@ from calza_server.domain.finality import (
     next_version,
     standing,
 )
-from calza_server.domain.finality_document import read_versions, versions_document
-from calza_server.domain.ledger import Ledger
-from calza_server.domain.prescription import Mode, Phase, Prescription, minute_of
-from calza_server.domain.states import Reason, State
-from calza_server.domain.verdict import Verdict, VerdictReport, judge
-from calza_server.domain.verdict_document_fields import DocumentError
+from calza_server.domain.verdicts.finality_document import read_versions, versions_document
+from calza_server.domain.verdicts.verdict import Verdict, VerdictReport, judge
+from calza_server.domain.verdicts.verdict_document_fields import DocumentError
 from tests.server.drawn_ledgers import ledgers, short_orders
 
 DAY = 1440

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calza_server.domain.gaps import BATTERY_LOW_PERCENT, RefusedRecord, reasons_of_absent
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.placement import ClockSighting
+from calza_server.domain.recording.gaps import BATTERY_LOW_PERCENT, RefusedRecord, reasons_of_absent
+from calza_server.domain.recording.grid import MinuteGrid
+from calza_server.domain.recording.placement import ClockSighting
 from calza_server.domain.states import Reason
 from tests.server.wear_days import DAY, START, every_day, grid_of, without
 

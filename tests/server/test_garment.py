@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calza_server.domain.garment import Garment
-from calza_server.domain.garment_classes import STANDARDS, GarmentError, Standard, class_fault, class_of, garment
-from calza_server.domain.rx_document import read_garment
-from calza_server.domain.rx_document_fields import RuleError
+from calza_server.domain.orders.garment import Garment
+from calza_server.domain.orders.garment_classes import STANDARDS, GarmentError, Standard, class_fault, class_of, garment
+from calza_server.domain.orders.rx_document import read_garment
+from calza_server.domain.orders.rx_document_fields import RuleError
 
 RAL = "RAL-GZ 387/1"
 

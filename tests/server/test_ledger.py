@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calza_server.domain.detector import detect
-from calza_server.domain.ledger import Ledger, Source, excused, ledger_of, unsensed
-from calza_server.domain.ledger_join import on_one_leg
-from calza_server.domain.leg import ordered_floor
-from calza_server.domain.prescription import Mode, Phase, Prescription
+from calza_server.domain.detection.detector import detect
+from calza_server.domain.ledgers.ledger import Ledger, Source, excused, ledger_of, unsensed
+from calza_server.domain.ledgers.ledger_join import on_one_leg
+from calza_server.domain.ledgers.leg import ordered_floor
+from calza_server.domain.orders.prescription import Mode, Phase, Prescription
 from calza_server.domain.states import Dose, Reason, State
 from calza_wire.minute_block import MinuteFlag
 from tests.server.wear_days import DAY, START, grid_of, worn_between

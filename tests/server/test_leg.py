@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calza_server.adapters.memory_store import MemoryStore
-from calza_server.domain.gaps import RefusedRecord
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.leg import LegLedger, Recorded, ledger_of_grids, ledger_of_leg
-from calza_server.domain.prescription import Mode, Pause, Phase, Prescription
-from calza_server.domain.readings import Readings
+from calza_server.domain.ledgers.leg import LegLedger, Recorded, ledger_of_grids, ledger_of_leg
+from calza_server.domain.orders.prescription import Mode, Pause, Phase, Prescription
+from calza_server.domain.recording.gaps import RefusedRecord
+from calza_server.domain.recording.grid import MinuteGrid
+from calza_server.domain.recording.readings import Readings
 from calza_server.domain.states import Reason, State
-from calza_server.domain.verdict import Verdict, judge
+from calza_server.domain.verdicts.verdict import Verdict, judge
 from calza_server.ports import QuarantinedRecord
 from calza_server.recorded import recorded_of
 from calza_wire.elapsed_time import ClockFlag

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from calza_server.domain.leg import LegLedger, Recorded, ledger_of_leg
-from calza_server.domain.placement import ClockSighting
-from calza_server.domain.readings_blocks import readings_of
-from calza_server.domain.rx_document import read_prescription
+from calza_server.domain.ledgers.leg import LegLedger, Recorded, ledger_of_leg
+from calza_server.domain.orders.rx_document import read_prescription
+from calza_server.domain.recording.placement import ClockSighting
+from calza_server.domain.recording.readings_blocks import readings_of
 from calza_server.domain.states import Reason, State
 from calza_sim.firmware.flash import MemoryFlash
 from calza_sim.manufacture import manufacture

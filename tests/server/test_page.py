@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from calza_server.domain.verdict import DayOutcome, Verdict
+from calza_server.domain.verdicts.verdict import DayOutcome, Verdict
 from calza_server.ports import LiveSeen
 from calza_server.web import words
 from calza_server.web.headers import CONTENT_SECURITY_POLICY

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calza_server.domain.placement import ClockSighting, place
-from calza_server.domain.readings import Readings, joined
+from calza_server.domain.recording.placement import ClockSighting, place
+from calza_server.domain.recording.readings import Readings, joined
 
 LOG = b"log-one."
 OTHER = b"log-two."

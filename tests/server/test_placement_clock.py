@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.placement import ClockSighting, place
-from calza_server.domain.placement_clock import AFTER_RECEIPT_S, LIVE_WITHIN_S
-from calza_server.domain.readings import Readings, joined
+from calza_server.domain.recording.grid import MinuteGrid
+from calza_server.domain.recording.placement import ClockSighting, place
+from calza_server.domain.recording.placement_clock import AFTER_RECEIPT_S, LIVE_WITHIN_S
+from calza_server.domain.recording.readings import Readings, joined
 from calza_sim.firmware.clock import DeviceClock
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from tests.server.test_placement import DEVICE_ZERO_S, END, LOG, NOON, minutes

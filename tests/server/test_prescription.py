@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from calza_server.domain.prescription import Mode, Phase, Prescription, Removal
-from calza_server.domain.rx_document import RuleError, read_prescription
+from calza_server.domain.orders.prescription import Mode, Phase, Prescription, Removal
+from calza_server.domain.orders.rx_document import RuleError, read_prescription
 
 DOCUMENT: dict[str, Any] = {
     "start": "2026-03-02T10:30:00+00:00",

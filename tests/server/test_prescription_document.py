@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.prescription import Ended, EndedWhy, Night, Prescription
-from calza_server.domain.rx_document import RuleError, read_prescription
+from calza_server.domain.orders.prescription import Ended, EndedWhy, Night, Prescription
+from calza_server.domain.orders.rx_document import RuleError, read_prescription
 from tests.server.drawn_orders import moment, orders
 
 FULL: dict[str, Any] = {

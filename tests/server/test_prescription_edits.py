@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.prescription import (
+from calza_server.domain.orders.prescription import (
     Ended,
     EndedWhy,
     Mode,
@@ -20,8 +20,8 @@ from calza_server.domain.prescription import (
     Prescription,
     Removal,
 )
-from calza_server.domain.rx_document import RuleError
-from calza_server.domain.superseding import paused, shortened, superseded_by
+from calza_server.domain.orders.rx_document import RuleError
+from calza_server.domain.orders.superseding import paused, shortened, superseded_by
 from tests.server.drawn_orders import moment, moments, orders
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)

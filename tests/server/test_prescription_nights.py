@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from calza_server.domain.prescription import Mode, Night, Phase, Prescription
+from calza_server.domain.orders.prescription import Mode, Night, Phase, Prescription
 from tests.server.drawn_orders import moment, orders
 
 

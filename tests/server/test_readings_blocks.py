@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.readings import Readings, joined
-from calza_server.domain.readings_blocks import facts_of, readings_of
+from calza_server.domain.recording.readings import Readings, joined
+from calza_server.domain.recording.readings_blocks import facts_of, readings_of
 from calza_wire.elapsed_time import TimeSource
 from calza_wire.errors import WireError
 from calza_wire.minute_block import Side, layout, parse_block

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from calza_server.domain.ledger import Ledger
-from calza_server.domain.prescription import Mode, Phase, Prescription
+from calza_server.domain.ledgers.ledger import Ledger
+from calza_server.domain.orders.prescription import Mode, Phase, Prescription
 from calza_server.domain.states import State
-from calza_server.domain.verdict import judge
+from calza_server.domain.verdicts.verdict import judge
 from calza_server.web.strip import DayStrip, day_strip, percent
 
 LONDON = "Europe/London"

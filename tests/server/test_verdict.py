@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from calza_server.domain.completeness import Completeness, completeness_of
-from calza_server.domain.fingerprint import evidence_digest, fingerprint
-from calza_server.domain.ledger import Ledger
-from calza_server.domain.prescription import Ended, EndedWhy, Mode, Night, Pause, Phase, Prescription, Removal
+from calza_server.domain.ledgers.ledger import Ledger
+from calza_server.domain.orders.prescription import Ended, EndedWhy, Mode, Night, Pause, Phase, Prescription, Removal
+from calza_server.domain.recording.completeness import Completeness, completeness_of
 from calza_server.domain.states import State
-from calza_server.domain.verdict import (
+from calza_server.domain.verdicts.fingerprint import evidence_digest, fingerprint
+from calza_server.domain.verdicts.verdict import (
     RULE_VERSION,
     DayOutcome,
     Verdict,

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.leg import ledger_of_grids
+from calza_server.domain.ledgers.leg import ledger_of_grids
+from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.ledger_csv import ledger_csv
 from calza_server.views import NO_ORDER
 from tests.server.verdict_files import DIGITS, HEADER, Desk, csv_of, ran

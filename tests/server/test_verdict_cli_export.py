@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from calza_server.domain.verdict import RULE_VERSION
+from calza_server.domain.verdicts.verdict import RULE_VERSION
 from tests.server.clinic import LEFT, open_clinic, worn_as_ordered
 from tests.server.clinic import ORDER as CLINIC_ORDER
 from tests.server.verdict_files import Desk, ran

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from calza_server.domain.detector import detect
-from calza_server.domain.explain import explain_verdict
-from calza_server.domain.ledger import Ledger, Source, ledger_of
-from calza_server.domain.ledger_join import on_one_leg
-from calza_server.domain.prescription import Ended, EndedWhy, Mode, Phase, Prescription
+from calza_server.domain.detection.detector import detect
+from calza_server.domain.ledgers.ledger import Ledger, Source, ledger_of
+from calza_server.domain.ledgers.ledger_join import on_one_leg
+from calza_server.domain.orders.prescription import Ended, EndedWhy, Mode, Phase, Prescription
 from calza_server.domain.states import State
-from calza_server.domain.verdict import DayOutcome, Verdict, VerdictReport, judge
+from calza_server.domain.verdicts.explain import explain_verdict
+from calza_server.domain.verdicts.verdict import DayOutcome, Verdict, VerdictReport, judge
 from tests.server.wear_days import DAY, START, every_day, grid_of, without, worn_between
 
 LONDON = ZoneInfo("Europe/London")

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.completeness import Completeness
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.explain import explain_verdict
-from calza_server.domain.fingerprint import digest
-from calza_server.domain.ledger import Ledger, Source
-from calza_server.domain.prescription import Mode, Pause, Phase, Prescription
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.ledgers.ledger import Ledger, Source
+from calza_server.domain.orders.prescription import Mode, Pause, Phase, Prescription
+from calza_server.domain.recording.completeness import Completeness
 from calza_server.domain.states import Dose, Reason, State
-from calza_server.domain.verdict import RULE_VERSION, Verdict, VerdictReport, judge
-from calza_server.domain.verdict_document import (
+from calza_server.domain.verdicts.explain import explain_verdict
+from calza_server.domain.verdicts.fingerprint import digest
+from calza_server.domain.verdicts.verdict import RULE_VERSION, Verdict, VerdictReport, judge
+from calza_server.domain.verdicts.verdict_document import (
     DocumentError,
     OtherRuleError,
     differences,

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calza_server.adapters.memory_store import MemoryStore
-from calza_server.domain.grid import MinuteGrid
-from calza_server.domain.leg import Recorded, ledger_of_leg
-from calza_server.domain.prescription import Mode, Phase, Prescription
-from calza_server.domain.verdict import Verdict, VerdictReport, judge
+from calza_server.domain.ledgers.leg import Recorded, ledger_of_leg
+from calza_server.domain.orders.prescription import Mode, Phase, Prescription
+from calza_server.domain.recording.grid import MinuteGrid
+from calza_server.domain.verdicts.verdict import Verdict, VerdictReport, judge
 from calza_server.ports import StoredBlock
 from tests.server.recorded import blocks_of
 from tests.server.wear_days import DAY, START, every_day, grid_of, without

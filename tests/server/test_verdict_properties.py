@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.prescription import Prescription
+from calza_server.domain.orders.prescription import Prescription
 from calza_server.domain.states import State
-from calza_server.domain.verdict import DayOutcome, Verdict, VerdictReport, judge
+from calza_server.domain.verdicts.verdict import DayOutcome, Verdict, VerdictReport, judge
 from tests.server.drawn_ledgers import BITES, LEAD, bitten, filled, ledgers, short_orders
 
 # The partial order of answers: what is worse, what lies in between, what is better. Those given while the order runs

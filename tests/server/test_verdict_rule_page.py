@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calza_server.domain.completeness import NOTHING_EXPECTED
-from calza_server.domain.fingerprint import evidence_digest
-from calza_server.domain.ledger import Ledger
-from calza_server.domain.prescription import Ended, EndedWhy, Mode, Phase, Prescription
+from calza_server.domain.ledgers.ledger import Ledger
+from calza_server.domain.orders.prescription import Ended, EndedWhy, Mode, Phase, Prescription
+from calza_server.domain.recording.completeness import NOTHING_EXPECTED
 from calza_server.domain.states import State
-from calza_server.domain.verdict import BORDERLINE_MINUTES, RULE_VERSION, VerdictReport, judge
-from calza_server.domain.verdict_document import export
+from calza_server.domain.verdicts.fingerprint import evidence_digest
+from calza_server.domain.verdicts.verdict import BORDERLINE_MINUTES, RULE_VERSION, VerdictReport, judge
+from calza_server.domain.verdicts.verdict_document import export
 
 PAGE = (Path(__file__).parents[2] / "docs" / "verdict-rule.md").read_text(encoding="utf-8")
 MIDNIGHT = datetime(2026, 3, 3, tzinfo=UTC)

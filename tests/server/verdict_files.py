@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from calza_server.domain.grid import MinuteGrid
+    from calza_server.domain.recording.grid import MinuteGrid
 
 HEADER = "time,ankle,calf,thigh,ripple,skin"
 DIGITS = {"ankle": 1, "calf": 1, "thigh": 1, "ripple": 2, "skin": 1}

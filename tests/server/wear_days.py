@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from calza_server.domain.grid import MinuteGrid
+from calza_server.domain.recording.grid import MinuteGrid
 
 DAY = 1440
 START = 29_542_110  # 2026-03-03T08:30Z, any minute will do

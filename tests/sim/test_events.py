@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from calza_sim import physics_figures_events as fig
 from calza_sim.firmware.minutes import MinuteTable
 from calza_sim.physics import LegPhysics
+from calza_sim.physics import figures_events as fig
 from calza_sim.scenarios import Scenario
 from calza_sim.stocking import World
 from calza_sim.truth import truth

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from calza_sim import physics_figures as fig
 from calza_sim.physics import LegPhysics
+from calza_sim.physics import figures as fig
 from calza_sim.scenarios import SCENARIOS
 from calza_sim.wearer import Activity, Wear, live
 from tests.sim.lives import DAY_S, HOUR_S, ON_S, START_S, WEAR, life_of

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from calza_sim import physics_figures as fig
 from calza_sim.conditions import Conditions
-from calza_sim.physics_leg import Leg
+from calza_sim.physics import figures as fig
+from calza_sim.physics.leg import Leg
 from calza_sim.wearer import Activity
 
 LEGS = [Leg.drawn(seed, "any") for seed in range(3_000)]

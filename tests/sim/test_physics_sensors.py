@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calza_sim import physics_figures as fig
-from calza_sim import physics_figures_sensors as sensor_fig
 from calza_sim.conditions import ORDINARY, Conditions
 from calza_sim.physics import LegPhysics
+from calza_sim.physics import figures as fig
+from calza_sim.physics import figures_sensors as sensor_fig
 from calza_sim.sensor_errors import SensorErrors
 from calza_sim.sensors import DrawnMinutes, LiveFrom, SampledMinutes, Sensors
 from calza_sim.wearer import Activity, Itinerary, Wear

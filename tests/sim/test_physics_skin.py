@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calza_sim import physics_figures_temperature as fig
 from calza_sim.conditions import ORDINARY, Conditions
 from calza_sim.physics import LegPhysics
+from calza_sim.physics import figures_temperature as fig
 from calza_sim.scenarios import SCENARIOS
 from calza_sim.wearer import Activity, DayPlan, live
 from tests.sim.lives import DAY_S, HOUR_S, ON_S, START_S, WEAR, life_of

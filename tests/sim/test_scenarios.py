@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from calza_server.domain.rx_document import read_prescription
+from calza_server.domain.orders.rx_document import read_prescription
 from calza_sim.scenarios import MODIFIERS, SCENARIOS, scenario
 from calza_sim.scenarios.model import Scenario
 from calza_sim.scenarios.moments import At

@@ -7,10 +7,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calza_server.domain.ledger import Ledger
-from calza_server.domain.rx_document import read_prescription
+from calza_server.domain.ledgers.ledger import Ledger
+from calza_server.domain.orders.rx_document import read_prescription
 from calza_server.domain.states import Reason, State
-from calza_server.domain.verdict import judge
+from calza_server.domain.verdicts.verdict import judge
 from calza_sim.truth import Truth, truth_days, truth_open
 
 MINUTE_S = 60

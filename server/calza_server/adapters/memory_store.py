@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from calza_server.domain.readings import Readings
-from calza_server.domain.readings_blocks import LONGEST_BLOCK_S, facts_of, readings_of
+from calza_server.domain.recording.readings import Readings
+from calza_server.domain.recording.readings_blocks import LONGEST_BLOCK_S, facts_of, readings_of
 from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock, Visit
 from calza_wire.errors import WireError
 from calza_wire.ranges import RangeSet

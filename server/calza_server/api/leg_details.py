@@ -21,9 +21,9 @@ from calza_server.api.models_leg import (
     VersionsOut,
 )
 from calza_server.api.problems import Problem, ProblemError
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.explain import explain_day, explain_verdict
-from calza_server.domain.verdict_document import export as export_document
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.verdicts.explain import explain_day, explain_verdict
+from calza_server.domain.verdicts.verdict_document import export as export_document
 from calza_server.views import UnknownLegError, leg_report, standing_of, versions_of
 
 if TYPE_CHECKING:

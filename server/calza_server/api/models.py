@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.verdict import DayOutcome, Verdict
+from calza_server.domain.detection.detector import DETECTOR_VERSION
+from calza_server.domain.verdicts.verdict import DayOutcome, Verdict
 
 if TYPE_CHECKING:
-    from calza_server.domain.finality import Standing
-    from calza_server.domain.ledger import Ledger, LedgerRun
+    from calza_server.domain.ledgers.ledger import Ledger, LedgerRun
+    from calza_server.domain.verdicts.finality import Standing
     from calza_server.ports import Leg
     from calza_server.views import LegReport
 

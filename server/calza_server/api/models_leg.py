@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from calza_server.api.models import LegOut, Out, RunOut, StandingOut, at_minute
-from calza_server.domain.verdict import Verdict
+from calza_server.domain.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
-    from calza_server.domain.alert_values import Alert
-    from calza_server.domain.dose import DoseReport, DoseSummary
-    from calza_server.domain.explain_statement import Statement
-    from calza_server.domain.finality import Standing, VerdictVersion
+    from calza_server.domain.alerting.alert_values import Alert
+    from calza_server.domain.ledgers.dose import DoseReport, DoseSummary
+    from calza_server.domain.verdicts.explain_statement import Statement
+    from calza_server.domain.verdicts.finality import Standing, VerdictVersion
     from calza_server.views import LegReport
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from calza_server.domain.verdict_document_fields import DocumentError
+from calza_server.domain.verdicts.verdict_document_fields import DocumentError
 from calza_server.ports import StoreError, VerdictBookError
 from calza_server.views import UnknownLegError, UnknownOrderError, UnreadableOrderError
 from calza_server.web.headers import SECURITY_HEADERS

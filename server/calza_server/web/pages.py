@@ -11,9 +11,9 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from calza_server.domain.detector import DETECTOR_VERSION
-from calza_server.domain.explain import explain_verdict
+from calza_server.domain.detection.detector import DETECTOR_VERSION
 from calza_server.domain.states import State
+from calza_server.domain.verdicts.explain import explain_verdict
 from calza_server.views import LegReport, UnreadableOrderError, leg_report, standing_of
 from calza_server.web import words
 from calza_server.web.strip import DayStrip, day_strip
@@ -21,10 +21,10 @@ from calza_server.web.strip import DayStrip, day_strip
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from calza_server.domain.alert_values import Alert
-    from calza_server.domain.dose import DoseReport
-    from calza_server.domain.explain import Statement
-    from calza_server.domain.verdict import DayResult
+    from calza_server.domain.alerting.alert_values import Alert
+    from calza_server.domain.ledgers.dose import DoseReport
+    from calza_server.domain.verdicts.explain import Statement
+    from calza_server.domain.verdicts.verdict import DayResult
     from calza_server.ports import Clock, Leg, LiveSeen, Registry, SeriesStore, VerdictBook
 
 REFRESH_S: Final = 60  # a minute is the finest grain there is

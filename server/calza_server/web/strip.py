@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from calza_server.domain.prescription import midnight_minute, minute_of
+from calza_server.domain.orders.prescription import midnight_minute, minute_of
 from calza_server.domain.states import State
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from calza_server.domain.ledger import Ledger
-    from calza_server.domain.verdict import DayResult
+    from calza_server.domain.ledgers.ledger import Ledger
+    from calza_server.domain.verdicts.verdict import DayResult
 
 TICK_HOURS: Final = (6, 12, 18)
 

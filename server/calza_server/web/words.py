@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from calza_server.domain.alert_values import Severity
-from calza_server.domain.prescription import Mode
-from calza_server.domain.verdict import DayOutcome, Verdict
+from calza_server.domain.alerting.alert_values import Severity
+from calza_server.domain.orders.prescription import Mode
+from calza_server.domain.verdicts.verdict import DayOutcome, Verdict
 from calza_wire.minute_block import MinuteFlag
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from decimal import Decimal
 
-    from calza_server.domain.completeness import Completeness
-    from calza_server.domain.dose import DoseSummary
-    from calza_server.domain.prescription import Phase, Prescription
-    from calza_server.domain.verdict import DayResult, PhaseResult, VerdictReport
+    from calza_server.domain.ledgers.dose import DoseSummary
+    from calza_server.domain.orders.prescription import Phase, Prescription
+    from calza_server.domain.recording.completeness import Completeness
+    from calza_server.domain.verdicts.verdict import DayResult, PhaseResult, VerdictReport
     from calza_wire.live_minute import LiveMinute
 
 HEADLINES: Final = {

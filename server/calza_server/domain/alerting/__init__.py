@@ -1,0 +1,1 @@
+"""What somebody should look at in garment and recording, beside the verdict and never part of it."""

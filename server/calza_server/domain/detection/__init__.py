@@ -1,0 +1,1 @@
+"""From minutes to worn, not worn or unknown, judged against this leg and this garment themselves."""

@@ -1,0 +1,1 @@
+"""What was ordered: phases, garments, presets, pauses and endings. Knows no readings."""

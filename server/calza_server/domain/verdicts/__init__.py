@@ -1,0 +1,1 @@
+"""From ledger and order to an answer: bounds, explanation, versions, export. Knows no readings."""
