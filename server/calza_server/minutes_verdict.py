@@ -91,11 +91,14 @@ def _notes(table: MinuteTable, order: Prescription, as_of_minute: int) -> list[s
 
 
 def _what_is_lost(table: MinuteTable) -> str:
-    """Wear begins with pressure at two sites, warmth and life together: our proposal, see `detector`."""
+    """Wear begins with pressure at two sites, warmth and life together: our proposal, see `detector`.
+
+    Without `ripple` life still shows in how the pressures differ from minute to minute.
+    """
     sites = sum(site in table.named for site in ("ankle", "calf", "thigh"))
-    if sites >= 2 and "ripple" in table.named and "skin" in table.named:
-        return ""
-    return " No minute can be called worn without ripple, skin and the pressure at two sites."
+    if sites < 2 or "skin" not in table.named:
+        return " No minute can be called worn without skin and the pressure at two sites."
+    return "" if "ripple" in table.named else " Life shows only in pressures that move; more may stay unknown."
 
 
 def _within(table: MinuteTable, order: Prescription) -> bool:

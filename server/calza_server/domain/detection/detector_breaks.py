@@ -29,7 +29,7 @@ EXCHANGED_SHARE: Final = 0.12  # ... if two sites are left at another level ...
 EXCHANGED_MMHG: Final = 1.5
 HANDS_SAMPLE_MIN: Final = 5
 DIP_SHARE: Final = 0.25  # ... or were let go within the minute ...
-GRIP_SHARE: Final = 0.35  # ... or the ripple is so much of the pressure that it must have been away
+GRIP_SHARE: Final = 0.28  # ... or the ripple is so much of the pressure that it must have been away
 HANDS_BESIDE_MIN: Final = 3
 HANDLING_AT_MOST_MIN: Final = 10
 OVERSHOOT_MIN: Final = 8  # so near the ends of pressure it is the stocking being put on or taken off
@@ -68,7 +68,7 @@ def _handled(seen: Evidence, pressed: Mask) -> Indices:
 
 
 def _changed(seen: Evidence, pressed: Mask) -> Indices:
-    """Where two sites, or one by more, changed at once and for good."""
+    """Where two sites, or one by more, or all by less, changed at once and for good."""
     steady, mmhg, reach = seen.levels.steady, seen.minutes.mmhg, 2 * BESIDE_MIN
     stepped = _differ(steady[:, :-reach], steady[:, reach:], CHANGED_SHARE, CHANGED_MMHG).any(axis=0)
     firsts, lasts = stretches(stepped & pressed[:-reach] & pressed[reach:])
@@ -78,8 +78,9 @@ def _changed(seen: Evidence, pressed: Mask) -> Indices:
     former = mmhg[:, at[:, None, None] - 2 - halves].mean(axis=-1)[..., :, None]
     latter = mmhg[:, at[:, None, None] + 1 + halves].mean(axis=-1)[..., None, :]
     by_some: Mask = np.asarray(_differ(former, latter, CHANGED_SHARE, CHANGED_MMHG).all(axis=(-1, -2)))
+    every = _differ(former, latter, EXCHANGED_SHARE, EXCHANGED_MMHG).all(axis=(0, -1, -2))
     one = _differ(former, latter, ONE_SITE_SHARE, ONE_SITE_MMHG).all(axis=(-1, -2)).any(axis=0)
-    lasting: Indices = at[_two(by_some) | one]
+    lasting: Indices = at[_two(by_some) | one | every]
     return lasting
 
 

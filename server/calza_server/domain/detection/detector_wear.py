@@ -67,7 +67,9 @@ def wear_in(seen: Evidence, segments: Segments, cold_and_still: Mask) -> Wear:
     alike = index - matched_before(seen, segments, last_entry, lost | cold_and_still)[segments.of] < MEMORY_MIN
     alike |= _amid_wear(segments, entered)[segments.of]
     worn = inside & (entered | alike) & ~lost & ~handled(seen, segments)
-    never_a_leg = inside & ~worn & _cold_nearby(segments, cold_and_still, alive) if any_lost else np.zeros(n, np.bool_)
+    never_a_leg = (
+        inside & ~worn & _cold_nearby(segments, cold_and_still, alive, entered) if any_lost else np.zeros(n, np.bool_)
+    )
     return Wear(worn, ~entered, never_a_leg)
 
 
@@ -109,12 +111,12 @@ def _taken_off(seen: Evidence, segments: Segments, lost: Mask) -> Mask:
     return between
 
 
-def _cold_nearby(segments: Segments, cold_and_still: Mask, alive: Mask) -> Mask:
-    """Before or after a cold and still time of the same segment, with no life between."""
+def _cold_nearby(segments: Segments, cold_and_still: Mask, alive: Mask, entered: Mask) -> Mask:
+    """After a cold and still time of the same segment, or before one if it was never entered, with no life between."""
     index = np.arange(len(alive), dtype=np.int32)
     last_cold, next_cold = last_true(cold_and_still), next_true(cold_and_still)
     after = (last_cold >= segments.starts[segments.of]) & (last_cold > last_true(alive))
-    before = next_cold < np.minimum(next_true(alive), segments.ends[segments.of])
+    before = ~entered & (next_cold < np.minimum(next_true(alive), segments.ends[segments.of]))
     near: Mask = (after & (index - last_cold < MEMORY_MIN)) | (before & (next_cold - index < MEMORY_MIN))
     return near
 
