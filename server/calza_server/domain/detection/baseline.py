@@ -56,15 +56,16 @@ def least_around(figures: Figures, blocks: int) -> Figures:
 def median_around(figures: Figures, blocks: int, *, of_most: float | None = None) -> Figures:
     """The (lower) median of the figures within so many blocks to either side.
 
-    `of_most`: leave out those below this share of the greatest of them.
+    `of_most`: leave out blocks whose greatest figure in any row is below this share of the greatest of them all.
     """
-    nearby = np.sort(_around(figures, blocks), axis=-1)  # NaN last
-    count = np.isfinite(nearby).sum(axis=-1)
-    first = np.zeros_like(count)
+    nearby = _around(figures, blocks)
     if of_most is not None:
-        most = np.take_along_axis(nearby, np.maximum(count - 1, 0)[..., None], axis=-1)
-        first = (nearby < np.float32(of_most) * most).sum(axis=-1)
-    middle = first + np.maximum(count - first - 1, 0) // 2
+        greatest = np.fmax.reduce(nearby, axis=0)
+        low = greatest < np.float32(of_most) * np.fmax.reduce(greatest, axis=-1, keepdims=True)
+        nearby = np.where(low, np.float32(np.nan), nearby)
+    nearby = np.sort(nearby, axis=-1)  # NaN last
+    count = np.isfinite(nearby).sum(axis=-1)
+    middle = np.maximum(count - 1, 0) // 2
     return np.asarray(np.take_along_axis(nearby, middle[..., None], axis=-1)[..., 0])
 
 

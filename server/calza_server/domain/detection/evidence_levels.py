@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 # Every figure is our proposal.
 LEAST_SAMPLE_MIN: Final = 20  # fewer lively minutes may be hands
 LEAST_SLACK_MIN: Final = 6  # what a short break leaves
-# of the sites pressed second hardest and hardest: by plain figures, and by less above their own slack levels
-PLAIN_MMHG: Final = (np.float32(SLACK_MMHG), np.float32(FIRM_MMHG))
-OVER_SLACK_MMHG: Final = (np.float32(3.0), np.float32(7.0))
+OVER_SLACK_MMHG: Final = 3.0  # above its own slack level a site pressed second hardest needs less to be pressed
 LIKE_WEAR_SHARE: Final = 0.5  # of the most shown nearby: less was life in a pocket
 # ankle, calf, thigh above what they read when slack, until the levels are known; a thigh has 20 to 60 % of the ankle
 ENTER_MMHG: Final = (10.0, 10.0, 6.0)
@@ -73,10 +71,8 @@ def levels_of(minutes: Minutes, idle: Idle, life: Life) -> Levels:
     above = np.maximum(zero, np.float32(0.0))
     second, hardest = two_hardest(mmhg - by_minute(above))
     zeroed = np.isfinite(slack_mmhg).sum(axis=0) >= SLACK_SITES
-    second_bar, hardest_bar = (
-        np.where(zeroed, over, plain) for over, plain in zip(OVER_SLACK_MMHG, PLAIN_MMHG, strict=True)
-    )
-    on_leg = life.near & (second >= by_minute(second_bar)) & (hardest >= by_minute(hardest_bar))
+    second_bar = np.where(zeroed, np.float32(OVER_SLACK_MMHG), np.float32(SLACK_MMHG))
+    on_leg = life.near & (second >= by_minute(second_bar)) & (hardest >= np.float32(FIRM_MMHG))
     shown_mmhg = Sorted(mmhg, on_leg & read).at(0.5, at_least=LEAST_SAMPLE_MIN)
     worn_mmhg = median_around(shown_mmhg, AROUND_BLOCKS, of_most=LIKE_WEAR_SHARE)
     contrast = worn_mmhg - zero
