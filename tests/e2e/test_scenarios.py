@@ -1,4 +1,4 @@
-"""Every scenario through the whole way: worn, recorded, read over the radio, sent, stored, judged, asked of the API.
+"""The acceptance set the whole way: worn, recorded, read over the radio, sent, stored, judged, asked of the API.
 
 The clock is wound by hand: stockings are visited on days their scenario has a phone near, orders change on the day the
 clinic changes them, and the server is asked what it makes of it each time. The judge is `truth_days`, which knows the
@@ -41,8 +41,6 @@ CANNOT_TELL: Final = frozenset({"phone-lost-for-good", "says-worn-over-a-gap"})
 # By scenario: alerts that must be raised, and any of the garment's that must not.
 RAISED: Final = {
     "rolls-down-in-the-afternoon": {"rolled_down"},
-    "rolled-down-all-day": set(),  # its baseline was fitted rolled down: there is nothing to compare with
-    "band-rolled-at-the-thigh": set(),  # the same
     "calf-sensor-dies": {"dead_site"},
     "worn-past-the-cap": {"worn_past_order"},
 }
@@ -65,7 +63,7 @@ class Group:
 
 def groups() -> Iterator[Group]:
     found: dict[tuple[str, str], list[Scenario]] = {}
-    for each in SCENARIOS.values():
+    for each in (one for one in SCENARIOS.values() if one.row):  # the others are judged in tests/scoreboard
         found.setdefault((each.starts or USUAL_START, each.timezone), []).append(each)
     for (start, timezone), scenarios in found.items():
         yield Group(start, timezone, tuple(scenarios))
@@ -124,7 +122,7 @@ def _trouble(cast: Sequence[Cast], group: Group) -> dict[str, dict[str, Any]]:
 def _visit_days(scenario: Scenario) -> list[float]:
     """Days after the fitting on which a phone meets the stocking; a late upload begins where the phone was lost."""
     lasts = float(scenario.length_days)
-    days = [day for day in VISITS if scenario.row and day < lasts]
+    days = [day for day in VISITS if day < lasts]
     for first, last in scenario.phone_away:
         back = scenario.late_upload_day if scenario.late_upload_day is not None else last + 1
         days = [day for day in days if not first <= day < back]
@@ -137,7 +135,11 @@ def _moments(cast: Sequence[Cast], group: Group) -> list[float]:
 
 
 def _near(scenario: Scenario, at_s: float, group: Group) -> bool:
-    return any(math.isclose(at_s, group.start_s + day * DAY_S) for day in _visit_days(scenario))
+    """Whether a phone meets the stocking then; a flat one is not on the air."""
+    spans = scenario.outage_spans(group.start_s, ZoneInfo(group.timezone))
+    return not any(start_s <= at_s < end_s for start_s, end_s in spans) and any(
+        math.isclose(at_s, group.start_s + day * DAY_S) for day in _visit_days(scenario)
+    )
 
 
 def _clinic(here: Clockwork, at_s: float) -> None:
