@@ -115,7 +115,7 @@ async def test_live_minute_of_a_real_stocking(gateway: Central, member: Member, 
             member.server.tick()
     live = [LiveMinute.decode(each) for each in payloads(gateway, uuids.LIVE_OBSERVATIONS)]
     assert [later.stamp.unix_s - earlier.stamp.unix_s for earlier, later in pairwise(live)] == [60, 60]
-    assert abs(live[-1].stamp.unix_s - clock()) < 130
+    assert abs(live[-1].stamp.unix_s - clock()) < 180, "the minute before this one, a busy machine's delay included"
 
 
 async def test_clock_set_and_power_loss_of_a_real_stocking(
