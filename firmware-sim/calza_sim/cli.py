@@ -42,8 +42,8 @@ app = typer.Typer(
     epilog="Start with `calza sim run --state .calza/sim`, then `calza gateway scan --radio sim:tcp://127.0.0.1:PORT`.",
 )
 app.command(epilog="Example: calza sim scenarios --json")(cli_scenarios.scenarios)
-app.command(epilog="Example: calza sim export perfect+dead-calf+winter --out /tmp/lived")(cli_scenarios.export)
-app.command(epilog="Example: calza sim cohort --persons 100 --seed 7 --out /tmp/cohort")(cli_scenarios.cohort)
+app.command(epilog="Example: calza sim export perfect+dead-calf+winter --out lived")(cli_scenarios.export)
+app.command(epilog="Example: calza sim cohort --persons 100 --seed 7 --out cohort")(cli_scenarios.cohort)
 app.add_typer(fault_app, name="fault")
 
 StateOption = Annotated[
