@@ -357,3 +357,12 @@ def test_the_same_figures_give_the_same_states_wherever_the_record_begins() -> N
     np.testing.assert_array_equal(states[0], states[3])
     for other in states[1:3]:  # the blocks fall elsewhere
         assert (other != states[0]).mean() < 0.001
+
+
+def test_a_weak_stocking_on_a_sleeper_is_not_denied() -> None:
+    """Too weak ever to be called worn: asleep it neither presses nor moves, but it is as warm as it was awake."""
+    grid = grid_of(worn_between(3 * DAY, (420, 3 * DAY)), mmhg=(6.5, 4.4, 3.6), ripple=0.6)
+    asleep = worn_between(3 * DAY, (1380, 1800), (2820, 3240))
+    grid.ripple[asleep] = 0.1
+    found = detect(grid)
+    assert not (minutes(found, State.NOT_WORN) & asleep).any(), "a weak garment is no fault of its wearer"

@@ -16,13 +16,14 @@ import numpy as np
 
 from calza_server.domain.detection.detector_faults import dead_on_the_leg, silent_sites
 from calza_server.domain.detection.detector_segments import FIRM_MEMORY_MIN, MEMORY_MIN, segments_of
-from calza_server.domain.detection.detector_wear import EDGE_MEMORY_MIN, wear_in
+from calza_server.domain.detection.detector_wear import EDGE_MEMORY_MIN, LOOK_BACK_MIN, wear_in
 from calza_server.domain.detection.evidence import Evidence, gather
 from calza_server.domain.detection.evidence_levels import OFF_AT_LEAST_MIN
 from calza_server.domain.detection.evidence_life import LIFE_TIMES, LIFE_WINDOW_MIN
 from calza_server.domain.detection.evidence_minutes import AROUND_BLOCKS, BLOCK_MIN, Minutes
+from calza_server.domain.detection.evidence_warmth import SURE_LEG_C
 from calza_server.domain.states import Reason
-from calza_server.domain.stretches import Mask, held_for, seen_near
+from calza_server.domain.stretches import Mask, held_for, last_true, next_true, seen_near
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -101,5 +102,20 @@ def _contradicted(seen: Evidence) -> Mask:
 
 
 def _moving(seen: Evidence) -> Mask:
-    """Low but not bare, and moving, while nothing tells how low this stocking is when worn: a pocket, or a weak one."""
-    return seen.life.near & ~seen.idle.bare & ~seen.levels.known
+    """Low but not bare, and moving, while nothing tells how low this stocking is when worn: a pocket, or a weak one.
+
+    A weak stocking on a sleeper neither presses nor moves: as long as it stays as warm as a leg, it is what it was when
+    it moved last, or will next.
+    """
+    low = ~seen.idle.bare & ~seen.levels.known
+    low_and_moving = low & seen.life.near
+    if not bool(low_and_moving.any()):
+        return low_and_moving
+    skin = seen.minutes.skin
+    body = low & (skin >= np.float32(SURE_LEG_C[0])) & (skin <= np.float32(SURE_LEG_C[1]))
+    moving = body & low_and_moving
+    index = np.arange(len(body), dtype=np.int32)
+    last, following = last_true(moving), next_true(moving)
+    asleep_since = (last > last_true(~body)) & (index - last <= LOOK_BACK_MIN)
+    asleep_until = (following < next_true(~body)) & (following - index <= LOOK_BACK_MIN)
+    return low_and_moving | (body & (asleep_since | asleep_until))
