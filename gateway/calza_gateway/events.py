@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from calza_gateway.standing import AdapterStanding, StockingStanding
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
@@ -88,7 +90,31 @@ class LiveMinuteCame:
     skin_c: float
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterChanged:
+    """A supervisor thinks anew of an adapter."""
+
+    standing: AdapterStanding
+
+
+@dataclass(frozen=True, slots=True)
+class StockingChanged:
+    """A supervisor thinks anew of a stocking."""
+
+    standing: StockingStanding
+
+
 GatewayEvent: TypeAlias = (
-    Connected | SyncBegan | Progress | SyncEnded | Broker | ReceiptCame | Drained | LiveMinuteCame | Problem
+    Connected
+    | SyncBegan
+    | Progress
+    | SyncEnded
+    | Broker
+    | ReceiptCame
+    | Drained
+    | LiveMinuteCame
+    | Problem
+    | AdapterChanged
+    | StockingChanged
 )
 Tell: TypeAlias = Callable[[GatewayEvent], None]

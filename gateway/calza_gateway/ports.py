@@ -5,7 +5,7 @@ visits are written against them alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -27,7 +27,8 @@ class RadioReason(StrEnum):
     TIMEOUT = "timeout"
     PAIRING_REFUSED = "pairing_refused"
     NOT_PAIRED = "not_paired"
-    BOND_LOST = "bond_lost"
+    BOND_LOST = "bond_lost"  # the stocking has forgotten this gateway; this side still has its key
+    STACK_STUCK = "stack_stuck"  # the adapter or the Bluetooth service does not do what it says (InProgress, no reply)
     GATT_ERROR = "gatt_error"
 
 
@@ -56,6 +57,33 @@ class Sighting:
 
 PasskeyPrompt = Callable[[], Awaitable[int]]
 """Asks a person for the six digits printed on the stocking's label."""
+
+
+@dataclass(frozen=True, slots=True)
+class OobData:
+    """What the QR code on a stocking's label carries for LE Secure Connections out-of-band pairing: 16 octets each.
+
+    `random` is the value r, `confirm` is C = f4(PKx, PKx, r, 0) (Core Specification, Vol 3, Part H, 2.3.5.6.4).
+    """
+
+    random: bytes
+    confirm: bytes
+
+
+class PairingAgent(Protocol):
+    """Speaks for the person who pairs. What a method raises goes through to the caller of `Radio.pair`."""
+
+    async def passkey(self, address: str) -> int:
+        """The six digits printed on the label, as a number 0..999999."""
+        ...
+
+    async def confirm(self, address: str, number: int) -> bool:
+        """Whether the stocking shows this very number (numeric comparison)."""
+        ...
+
+    def oob(self, address: str) -> OobData | None:
+        """What was read from the label's QR code, None if it was not scanned."""
+        ...
 
 
 class Link(Protocol):
@@ -99,17 +127,47 @@ class Link(Protocol):
 class Radio(Protocol):
     """A Bluetooth LE central. Connects to one stocking at a time, keeps any number of links open."""
 
+    @property
+    def care(self) -> AdapterCare:
+        """What can be done for the adapter behind this radio."""
+        ...
+
+    async def listen(self, addresses: Collection[str], seconds: float) -> Sighting | None:
+        """The first of these stockings to be heard, as soon as it is; None when none was within that time."""
+        ...
+
     async def scan(self, seconds: float) -> list[Sighting]: ...
 
     async def connect(self, address: str, timeout_s: float) -> Link: ...
 
-    async def pair(self, address: str, passkey: PasskeyPrompt) -> None:
+    async def pair(self, address: str, agent: PairingAgent) -> None:
         """Pair and bond; believed only after a protected read has succeeded. Raises `RadioError`."""
         ...
 
     async def unpair(self, address: str) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class AdapterCare(Protocol):
+    """What can be done for one Bluetooth adapter that no longer works, gentlest first. Raises `RadioError`."""
+
+    @property
+    def name(self) -> str:
+        """As the person knows it: "hci0", "sim:tcp://127.0.0.1:7800"."""
+        ...
+
+    async def present(self) -> bool:
+        """Whether the adapter is there, powered, and its service answers; False rather than an exception."""
+        ...
+
+    async def reset(self) -> None:
+        """Power the adapter off and on; links end, bonds stay."""
+        ...
+
+    async def restart_stack(self) -> None:
+        """Restart the Bluetooth service of the system (bluetoothd); every adapter of this machine is affected."""
+        ...
 
 
 # --- the outbox -------------------------------------------------------------------------------------------------------
@@ -194,12 +252,19 @@ class OutboxCounts:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """How the last visit to one stocking went. `outcome` is "ok" or an error's code; times are Unix milliseconds."""
+    """How the last visit to one stocking went. `outcome` is "ok" or an error's code; times are Unix milliseconds.
+
+    `backlog` counts records the visit left in the stocking, `clock_error_ms` is the stocking's clock minus the
+    gateway's before it was set; both are None when the visit did not get that far.
+    """
 
     serial: str
     tried_ms: int
     outcome: str
     synced_ms: int | None
+    backlog: int | None = None
+    clock_error_ms: int | None = None
+    battery_percent: int | None = None
 
 
 class Outbox(Protocol):
@@ -342,4 +407,8 @@ class Clock(Protocol):
 
     def offset_quarters(self) -> int:
         """What the local wall clock shows beyond UTC, in quarter hours."""
+        ...
+
+    def synchronised(self) -> bool | None:
+        """Whether the system keeps this clock by a time server; None if it does not tell."""
         ...
