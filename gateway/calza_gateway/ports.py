@@ -124,6 +124,27 @@ class Link(Protocol):
         ...
 
 
+class AdapterCare(Protocol):
+    """What can be done for one Bluetooth adapter that no longer works, gentlest first. Raises `RadioError`."""
+
+    @property
+    def name(self) -> str:
+        """As the person knows it: "hci0", "sim:tcp://127.0.0.1:7800"."""
+        ...
+
+    async def present(self) -> bool:
+        """Whether the adapter is there, powered, and its service answers; False rather than an exception."""
+        ...
+
+    async def reset(self) -> None:
+        """Power the adapter off and on; links end, bonds stay."""
+        ...
+
+    async def restart_stack(self) -> None:
+        """Restart the Bluetooth service of the system (bluetoothd); every adapter of this machine is affected."""
+        ...
+
+
 class Radio(Protocol):
     """A Bluetooth LE central. Connects to one stocking at a time, keeps any number of links open."""
 
@@ -147,27 +168,6 @@ class Radio(Protocol):
     async def unpair(self, address: str) -> None: ...
 
     async def close(self) -> None: ...
-
-
-class AdapterCare(Protocol):
-    """What can be done for one Bluetooth adapter that no longer works, gentlest first. Raises `RadioError`."""
-
-    @property
-    def name(self) -> str:
-        """As the person knows it: "hci0", "sim:tcp://127.0.0.1:7800"."""
-        ...
-
-    async def present(self) -> bool:
-        """Whether the adapter is there, powered, and its service answers; False rather than an exception."""
-        ...
-
-    async def reset(self) -> None:
-        """Power the adapter off and on; links end, bonds stay."""
-        ...
-
-    async def restart_stack(self) -> None:
-        """Restart the Bluetooth service of the system (bluetoothd); every adapter of this machine is affected."""
-        ...
 
 
 # --- the outbox -------------------------------------------------------------------------------------------------------
