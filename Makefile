@@ -18,7 +18,7 @@ demo: setup  ## The whole way on this machine: stockings, gateway, broker, serve
 	@$(BIN)/calza demo
 
 test: check  ## make check, then every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --dist loadfile
 
 check: setup  ## Format, lint, import contracts, types, documentation tests
 	$(BIN)/ruff format --check .

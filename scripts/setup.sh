@@ -62,5 +62,11 @@ prepare_mosquitto() {
     fi
 }
 
+prepare_dbus_daemon() {  # a private bus for the tests of what the gateway says to BlueZ
+    if command -v dbus-daemon >/dev/null; then return 0; fi
+    apt_install dbus-daemon || say "dbus-daemon is not installed: tests of the BlueZ adapters will be skipped. To have them: apt-get install dbus-daemon"
+}
+
 prepare_venv
 prepare_mosquitto
+prepare_dbus_daemon
