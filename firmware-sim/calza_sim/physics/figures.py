@@ -27,10 +27,6 @@ SITE_RATIO_RANGE: Final = ((1.0, 1.0), (0.40, 1.10), (0.20, 0.60))  # calf: our 
 CALF_OVER_ANKLE_RATIO: Final = (1.05, 1.39)
 SEAT_SPREAD: Final = 0.028  # sd of each donning's pressure, as a fraction: repeats on a leg differ by 2.8 % (PicoPress)
 
-# A garment that does not fit: `Conditions.garment_factor`
-TOO_LARGE_FACTOR: Final = (0.60, 0.85)  # too large or worn out, ratio of the sites kept: our assumption
-ONE_SIZE_TOO_LARGE_FACTOR: Final = 40.4 / 43.5  # derived: 43.5 -> 40.4, -3 mmHg, class III standing (PMC3595854)
-
 # Posture, added to the lying pressure, by Activity: asleep, sitting, standing, walking, showering. Ankle and top of the
 # calf changed not significantly between lying, sitting and standing (read in 7 volunteers); these are our assumptions
 # and too small for seven to show. The calf's standing rise is each person's own, see below

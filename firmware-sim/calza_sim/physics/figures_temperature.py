@@ -14,7 +14,6 @@ INSUFFICIENT_SHARE: Final = 0.5  # of those treated for varicose and spider vein
 # least: two sd below the mean of the cooler; greatest: two sd above the warmest spot of varicose legs standing in a
 # room of 23-25, 34.8 +/- 1.0 (read in Uchida 2001)
 SKIN_RANGE_C: Final = (SKIN_MEAN_C - 2.4, 34.8 + 2.0)
-COLD_SKIN_C: Final = (22.0, 27.0)  # thin clothing on a cold day, for `Conditions.skin_mean_c`: from memory, unchecked
 
 SKIN_ACTIVITY_C: Final = (0.6, 0.0, -0.2, 0.0, 0.0)  # by Activity, asleep .. showering: bed warms; our assumption
 SKIN_FOLLOWS_AMBIENT: Final = 0.10  # our assumption: degC of skin under fabric per degC of room

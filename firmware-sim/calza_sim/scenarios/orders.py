@@ -137,7 +137,4 @@ CAPPED_WEEK: Final = Order((by_day(7, floor_mmhg=None),), max_days=7)  # nice-ca
 NO_REMOVAL_THEN_DAYS: Final = Order(  # nhs-48h-then-day (Kingston): 48 h without removal, then by day
     (OrderedPhase(2, "continuous", 24.0, 2, floor_mmhg=None, removal="none"), by_day(7, floor_mmhg=None))
 )
-NIGHTS_OPTIONAL: Final = Order(  # drh-7d (Dr H): nights off if they are not tolerated
-    (OrderedPhase(3, "continuous", CONTINUOUS_H, 3, night_optional=True), by_day(4))
-)
 NOTHING: Final = Order(())
