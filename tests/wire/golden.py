@@ -9,9 +9,11 @@ from typing import Protocol, cast
 
 from calza_wire.elapsed_time import CurrentElapsedTime, TimeStamp
 from calza_wire.features import HealthSensorFeatures, ObservationSchedule, ValidRange
+from calza_wire.gateway_status import GatewayStatus
 from calza_wire.live_minute import LiveMinute
+from calza_wire.live_request import LiveRequest
 from calza_wire.medfloat import MedFloat, decode_sfloat
-from calza_wire.messages import GatewayStatus, Hello, Receipt, SyncReport, Wanted
+from calza_wire.messages import Hello, Receipt, SyncReport, Wanted
 from calza_wire.minute_block import open_sealed, parse_block
 from calza_wire.observation import Observation, decode_observation, encode_observation, read_observation
 from calza_wire.racp import decode_request, decode_response, encode_request, encode_response
@@ -25,7 +27,7 @@ from calza_wire.stocking_service import (
     SamplingSettings,
     decode_control,
 )
-from calza_wire.topics import Topic, parse, up
+from calza_wire.topics import Topic, down, parse, up
 
 VECTORS = Path(__file__).parents[2] / "wire" / "vectors"
 
@@ -49,6 +51,7 @@ DECODERS: dict[str, Decode] = {
     "identity": Identity.decode,
     "label": Label.decode,
     "live-minute": LiveMinute.decode,
+    "live-request": LiveRequest.decode,
     "log-status": LogStatus.decode,
     "minute-block": parse_block,
     "observation": decode_observation,
@@ -155,7 +158,12 @@ def encode_again(kind: str, octets: bytes) -> bytes | None:
             return bytes((decode_control(octets),))
         case "topic":
             topic = decode_topic(octets)
-            return up(topic.gateway, topic.kind, topic.serial).encode() if topic.direction == "up" else octets
+            build = (
+                up(topic.gateway, topic.kind, topic.serial)
+                if topic.direction == "up"
+                else down(topic.gateway, topic.kind)
+            )
+            return build.encode()
         case "sfloat" | "minute-block":
             return None
     return cast("_Encodes", value).encode()

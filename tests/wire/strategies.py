@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from calza_wire.channels import FLAGS_MAX, RAW_MAX, Side
 from calza_wire.elapsed_time import STOCKING_CLOCK_FLAGS, CurrentElapsedTime, TimeSource, TimeStamp
 from calza_wire.features import HealthSensorFeatures, ObservationSchedule, Specialization, ValidRange
+from calza_wire.gateway_status import GatewayReport, GatewayStatus
 from calza_wire.live_minute import LiveMinute
+from calza_wire.live_request import LEASE_MAX_S, LiveRequest
 from calza_wire.medfloat import MANTISSA_MAX, MedFloat, Special
 from calza_wire.messages import (
     TIME_MS_MAX,
-    GatewayStatus,
+    GatewayClock,
     Hello,
     Receipt,
     Refusal,
@@ -225,6 +227,7 @@ sync_reports = st.builds(
     rssi=st.none() | st.integers(-127, 20),
     mtu=u16,
     fetched=u32,
+    gateway_clock=st.sampled_from(GatewayClock),
 )
 receipts = st.builds(
     Receipt,
@@ -232,7 +235,30 @@ receipts = st.builds(
     tuples_of(st.builds(StoredRanges, log_ids, tuples_of(ranges))),
     tuples_of(st.builds(Refusal, digests, st.none() | u32, st.sampled_from(RefusalReason), unicode_texts)),
 )
-statuses = st.builds(GatewayStatus, st.sampled_from(("online", "offline")), unicode_texts)
+live_requests = st.builds(LiveRequest, serials, st.integers(1, LEASE_MAX_S))
+codes = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True, alphabet=st.characters(codec="ascii"))
+
+
+@st.composite
+def gateway_reports(draw: st.DrawFn) -> GatewayReport:
+    """Figures that do not contradict each other."""
+    stockings, waiting = draw(u32), draw(u32)
+    return GatewayReport(
+        sent_ms=draw(times_ms),
+        health=draw(st.sampled_from(("ok", "degraded", "stuck"))),
+        stockings=stockings,
+        in_contact=draw(st.integers(0, stockings)),
+        waiting=waiting,
+        oldest_ms=draw(times_ms) if waiting else None,
+        refused=draw(u32),
+        clock=draw(st.sampled_from(GatewayClock)),
+        codes=tuple(sorted(draw(st.sets(codes, max_size=32)))),
+    )
+
+
+statuses = st.builds(GatewayStatus, st.sampled_from(("online", "offline")), unicode_texts) | st.builds(
+    GatewayStatus, st.just("online"), unicode_texts, gateway_reports()
+)
 
 WITH_METHODS: Sequence[tuple[str, st.SearchStrategy[object]]] = (
     ("calibration", calibrations),
@@ -245,6 +271,7 @@ WITH_METHODS: Sequence[tuple[str, st.SearchStrategy[object]]] = (
     ("identity", identities),
     ("label", labels()),
     ("live-minute", live_minutes),
+    ("live-request", live_requests),
     ("log-status", log_statuses()),
     ("receipt", receipts),
     ("sampling-settings", samplings),

@@ -9,10 +9,12 @@ import pytest
 from calza_wire.channels import Side
 from calza_wire.elapsed_time import CurrentElapsedTime, TimeSource, TimeStamp
 from calza_wire.features import HealthSensorFeatures, ObservationSchedule, Specialization, ValidRange
+from calza_wire.gateway_status import GatewayReport, GatewayStatus
 from calza_wire.live_minute import LiveMinute
+from calza_wire.live_request import LEASE_MAX_S, LiveRequest
 from calza_wire.medfloat import MedFloat, Special
 from calza_wire.messages import (
-    GatewayStatus,
+    GatewayClock,
     Hello,
     Receipt,
     Refusal,
@@ -56,6 +58,7 @@ ONE = MedFloat(1)
 LOG = "6c6f672d30303031"
 HELLO = Hello("g-1", "x", 0, ())
 SYNC = SyncReport("CZ-0001-L", "began", LOG, 0, 0, 0, STAMP, False, 0, None, "1", None, 23, 0)
+REPORT = GatewayReport(1, "ok", 2, 2, 5, 1, 0, GatewayClock.UNKNOWN)
 REFUSAL = Refusal("0" * 32, 1, RefusalReason.FORGED, "x")
 SITE = SiteCalibration(ONE, ONE)
 LABEL = Label(Side.LEFT, "M", "RAL-GZ 387/1", "2", 23, 32)
@@ -151,7 +154,19 @@ CASES: dict[str, Callable[[], object]] = {
     "receipt of a bad log": lambda: Receipt("CZ-0001-L", (StoredRanges("LOG", ()),)).encode(),
     "receipt of a bad digest": lambda: Receipt("CZ-0001-L", (), (replace(REFUSAL, digest="0"),)).encode(),
     "receipt of a long detail": lambda: Receipt("CZ-0001-L", (), (replace(REFUSAL, detail="x" * 201),)).encode(),
+    "live request for nobody": lambda: LiveRequest("x", 60).encode(),
+    "live request of no time": lambda: LiveRequest("CZ-0001-L", 0).encode(),
+    "live request without end": lambda: LiveRequest("CZ-0001-L", LEASE_MAX_S + 1).encode(),
     "status unknown": lambda: GatewayStatus(cast("Literal['online']", "asleep"), "x").encode(),
+    "status of one who is away, with a report": lambda: GatewayStatus("offline", "x", REPORT).encode(),
+    "status before 1970": lambda: GatewayStatus("online", "x", replace(REPORT, sent_ms=-1)).encode(),
+    "status of a code with a space": lambda: GatewayStatus("online", "x", replace(REPORT, codes=("a b",))).encode(),
+    "report with more in contact than there are": lambda: replace(REPORT, in_contact=3),
+    "report with an oldest of none": lambda: replace(REPORT, waiting=0),
+    "report with some waiting since never": lambda: replace(REPORT, oldest_ms=None),
+    "report with a code given twice": lambda: replace(REPORT, codes=("disk_full", "disk_full")),
+    "report with codes out of order": lambda: replace(REPORT, codes=("stack_stuck", "disk_full")),
+    "report with too many codes": lambda: replace(REPORT, codes=tuple(f"c{n:02}" for n in range(33))),
 }
 
 
@@ -168,6 +183,7 @@ def test_it_is_refused(attempt: Callable[[], object]) -> None:
         lambda: SYNC.encode(),
         lambda: Receipt("CZ-0001-L", (StoredRanges(LOG, ()),), (REFUSAL,)).encode(),
         lambda: encode_observation(Observation(TlvValues((Tlv(1, 1, bytes(65_522)),)))),
+        lambda: LiveRequest("CZ-0001-L", LEASE_MAX_S).encode(),
         lambda: encode_record(2**32 - 1, bytes(65_532)),
         lambda: LABEL.encode(),
         lambda: MedFloat(2**23 - 3, 127).encode(),

@@ -10,8 +10,10 @@ from calza_wire import uuids
 from calza_wire.channels import CHANNELS, MinuteFlag
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.errors import CODES
+from calza_wire.gateway_status import GatewayReport, GatewayStatus
+from calza_wire.live_request import LEASE_MAX_S, LiveRequest
 from calza_wire.messages import (
-    GatewayStatus,
+    GatewayClock,
     Hello,
     Receipt,
     Refusal,
@@ -24,7 +26,7 @@ from calza_wire.messages import (
 from calza_wire.minute_block import MinuteBlock, Side, layout, open_sealed, seal
 from calza_wire.nomenclature import Mdc
 from calza_wire.observation import ObservationFlag
-from calza_wire.topics import OF_A_STOCKING, UPWARDS, Kind, down, up
+from calza_wire.topics import DOWNWARDS, OF_A_STOCKING, UPWARDS, Kind, down, up
 
 README = (Path(__file__).parents[2] / "wire" / "README.md").read_text(encoding="utf-8")
 KEY, SYSTEM_ID, LOG_ID = bytes(range(32)), bytes.fromhex("c0a12a0000000001"), b"log-0001"
@@ -125,17 +127,33 @@ def test_a_characteristic_uuid_alone_addresses_it() -> None:
 def test_every_topic_is_listed() -> None:
     listed = set(re.findall(r"^\| `(calza/[^`]+)` \|", section(11), re.MULTILINE))
     built = set()
-    for kind in Kind:
-        serial = "SERIAL" if kind in OF_A_STOCKING else None
-        topic = up("gateway", kind, serial) if kind in UPWARDS else down("gateway", kind)
+    for topic in (
+        *(up("gateway", kind, "SERIAL" if kind in OF_A_STOCKING else None) for kind in UPWARDS),
+        *(down("gateway", kind) for kind in DOWNWARDS),
+    ):
         built.add(topic.replace("/gateway/", "/{gateway}/").replace("SERIAL", "{serial}"))
+    assert set(Kind) == UPWARDS | DOWNWARDS
     assert listed == built
 
 
 def test_every_member_of_every_message_is_listed() -> None:
-    messages = (Hello, Wanted, WantedLog, SyncReport, Receipt, StoredRanges, Refusal, GatewayStatus, TimeStamp)
-    named = set(re.findall(r"`(?:\w+\[\]\.)?(\w+)`", section(12)))
+    messages = (
+        Hello,
+        Wanted,
+        WantedLog,
+        SyncReport,
+        Receipt,
+        StoredRanges,
+        Refusal,
+        GatewayStatus,
+        GatewayReport,
+        LiveRequest,
+        TimeStamp,
+    )
+    named = set(re.findall(r"`(?:\w+(?:\[\])?\.)?(\w+)`", section(12)))
     for message in messages:
         missing = {field.name for field in dataclasses.fields(message)} - named
         assert not missing, f"{message.__name__}: {missing}"
     assert set(RefusalReason) <= named
+    assert f"1..{LEASE_MAX_S} seconds" in section(12)
+    assert set(GatewayClock) <= named

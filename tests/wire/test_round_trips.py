@@ -123,7 +123,7 @@ def test_segments(payload: bytes, att_mtu: int, counter: int) -> None:
 
 @given(gateway=strategies.gateways, serial=strategies.serials)
 def test_topic(gateway: str, serial: str) -> None:
-    for topic in (up(gateway, "hello"), up(gateway, "record", serial), down(gateway, "receipt")):
+    for topic in (up(gateway, "hello"), up(gateway, "record", serial), down(gateway, "receipt"), down(gateway, "live")):
         parsed = parse(topic)
         assert parsed.gateway == gateway
         assert parsed.serial in (serial, None)
@@ -173,7 +173,8 @@ json_trees = st.recursive(
 
 
 @pytest.mark.parametrize(
-    ("kind", "good"), [(k, s) for k, s in strategies.WITH_METHODS if k in {"hello", "wanted", "sync", "receipt"}]
+    ("kind", "good"),
+    [(k, s) for k, s in strategies.WITH_METHODS if k in {"hello", "wanted", "sync", "receipt", "live-request"}],
 )
 @given(data=st.data())
 def test_any_json_in_any_place_of_a_message(kind: str, good: st.SearchStrategy[object], data: st.DataObject) -> None:

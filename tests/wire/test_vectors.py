@@ -30,6 +30,10 @@ from tests.wire.golden import (
 ALL = vectors()
 GOOD = [vector for vector in ALL if vector.error is None]
 BAD = [vector for vector in ALL if vector.error is not None]
+READ_AND_NEVER_WRITTEN = {
+    "reserved clock status bits are ignored",
+    "sync from before gateways told of their clock",
+}
 GOOD_OBSERVATIONS = [vector for vector in GOOD if vector.kind == "observation"]
 
 
@@ -96,7 +100,7 @@ def test_encoding_again_gives_the_same_octets(vector: Vector) -> None:
         with pytest.raises(ValueError, match="class 6"):
             encode_again(vector.kind, vector.octets)
         return
-    if vector.name == "reserved clock status bits are ignored":
+    if vector.name in READ_AND_NEVER_WRITTEN:
         again = encode_again(vector.kind, vector.octets)
         assert again is not None
         assert outcome(vector.decode, again) == vector.decoded

@@ -46,6 +46,8 @@ class TimeSource(IntEnum):
 
 
 _SOURCES = tuple(TimeSource)
+NO_SOURCES: Final = (TimeSource.UNKNOWN, TimeSource.NOT_SYNCHRONISED)
+"""Nobody set the clock, or a gateway that does not know whether its own is right: it counts seconds, and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ class TimeStamp:
 
     @property
     def synchronised(self) -> bool:
-        """Whether the clock had been set from anywhere (source other than 7)."""
-        return self.source != TimeSource.NOT_SYNCHRONISED
+        """Whether the clock had been set by somebody who vouched for the time (source other than 0 and 7)."""
+        return self.source not in NO_SOURCES
 
     @classmethod
     def read(cls, reader: Reader) -> Self:

@@ -41,6 +41,10 @@ class Fields:
         del fields._values[VERSION_KEY]
         return fields
 
+    def __contains__(self, key: str) -> bool:
+        """Whether this field is there and was not read yet; for the few that older writers leave out."""
+        return key in self._values
+
     def text(self, key: str, check: Callable[[str], str] | None = None) -> str:
         """A string; `check` raises ValueError for a bad one."""
         value = plain_text(self._take(key), self._at(key))

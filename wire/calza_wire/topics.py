@@ -34,9 +34,9 @@ class Kind(StrEnum):
     STATUS = "status"
 
 
-OF_A_STOCKING: Final = frozenset({Kind.SYNC, Kind.RECORD, Kind.LIVE})
+OF_A_STOCKING: Final = frozenset({Kind.SYNC, Kind.RECORD, Kind.LIVE})  # on the way up; nothing is on the way down
 UPWARDS: Final = OF_A_STOCKING | {Kind.HELLO, Kind.STATUS}
-DOWNWARDS: Final = frozenset({Kind.WANTED, Kind.RECEIPT})
+DOWNWARDS: Final = frozenset({Kind.WANTED, Kind.RECEIPT, Kind.LIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,9 @@ def check_serial(serial: str) -> str:
 def _build(topic: Topic) -> str:
     if topic.kind not in (UPWARDS if topic.direction is Direction.UP else DOWNWARDS):
         raise ValueError(f"{topic.kind} does not travel {topic.direction}")
-    if (topic.serial is not None) != (topic.kind in OF_A_STOCKING):
-        raise ValueError(f"{topic.kind} is {'' if topic.kind in OF_A_STOCKING else 'not '}about one stocking")
+    of_a_stocking = topic.direction is Direction.UP and topic.kind in OF_A_STOCKING
+    if (topic.serial is not None) != of_a_stocking:
+        raise ValueError(f"a topic of {topic.kind} going {topic.direction} has {'a' if of_a_stocking else 'no'} serial")
     levels = [ROOT, topic.direction, check_gateway(topic.gateway), topic.kind]
     if topic.serial is not None:
         levels.append(check_serial(topic.serial))
