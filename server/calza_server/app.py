@@ -6,6 +6,7 @@ whoever publishes it names the host in `hosts` and puts a sign-in before it.
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ from calza_server.api.clinic import clinic_routes
 from calza_server.api.health import health_route
 from calza_server.api.leg_details import leg_detail_routes
 from calza_server.api.legs import leg_routes
+from calza_server.api.live import live_routes
 from calza_server.api.problems import Problem, answer, install
+from calza_server.live_hub import LiveHub
 from calza_server.web.headers import LOOPBACK_HOSTS, Guard
 from calza_server.web.pages import page_routes
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from calza_server.live_feed import LiveFeed
     from calza_server.ports import Clock, Health, LiveSeen, Registry, SeriesStore, VerdictBook
 
 DESCRIPTION = """
@@ -44,9 +48,13 @@ def create_app(
     clock: Clock,
     health: Callable[[], Health],
     live: Callable[[str], LiveSeen | None] = lambda _serial: None,
+    feed: LiveFeed | None = None,
     hosts: frozenset[str] = LOOPBACK_HOSTS,
 ) -> FastAPI:
-    """The application. `live` gives the newest live minute of a serial, if any; `hosts` are the names it answers to."""
+    """The application. `live` gives the newest live minute of a serial, if any; `hosts` are the names it answers to.
+
+    `feed` is where live minutes are asked for; without one, whoever looks is told that no gateway is online.
+    """
     app = FastAPI(
         title="Calza",
         version="1",
@@ -59,11 +67,16 @@ def create_app(
     install(app)
     app.include_router(leg_routes(store, registry, book, clock))
     app.include_router(leg_detail_routes(store, registry, book, clock))
+    app.include_router(live_routes(registry, clock, live, feed or LiveHub(_ask_nobody, time.monotonic)))
     app.include_router(clinic_routes(registry, clock))
     app.include_router(health_route(health))
     app.include_router(page_routes(store, registry, book, clock, live), include_in_schema=False)
     app.add_middleware(Guard, hosts=hosts, refuse=_refuse_host)
     return app
+
+
+def _ask_nobody(_topic: str, _payload: bytes) -> None:
+    """Where there is no broker nobody can be asked."""
 
 
 def _refuse_host(path: str) -> Response:

@@ -17,14 +17,16 @@ from calza_server.ingest_checks import IncomingRecord, RefusedRecord, check
 from calza_server.ports import Appended, GatewaySeen, Health, LiveSeen, QuarantinedRecord, StoreError
 from calza_server.receipts import ReceiptBook, wanted
 from calza_wire.errors import WireError
+from calza_wire.gateway_status import GatewayStatus
 from calza_wire.live_minute import LiveMinute
-from calza_wire.messages import GatewayStatus, Hello, RefusalReason, SyncReport
+from calza_wire.messages import Hello, RefusalReason, SyncReport
 from calza_wire.records import encode_record
 from calza_wire.topics import Direction, Kind, Topic, down, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from calza_server.live_feed import LiveAudience
     from calza_server.ports import Clock, Delivery, MessageSource, Registry, SeriesStore, StoredBlock
 
 GROUP_MAX: Final = 500  # one commit for so many: larger groups gain nothing measurable, smaller ones pay more fsyncs
@@ -49,13 +51,22 @@ class _Group:
 
 
 class Ingest:
-    """Moves messages from `source` into `store`; see `run`."""
+    """Moves messages from `source` into `store`; see `run`. `audience` is told what matters to who watches live."""
 
-    def __init__(self, *, source: MessageSource, store: SeriesStore, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        source: MessageSource,
+        store: SeriesStore,
+        registry: Registry,
+        clock: Clock,
+        audience: LiveAudience | None = None,
+    ) -> None:
         self._source = source
         self._store = store
         self._registry = registry
         self._clock = clock
+        self._audience = audience
         self._lock = threading.Lock()  # guards what other threads look at: the three that follow
         self._health = Health(broker_connected=False, store_ok=True)
         self._gateways: dict[str, GatewaySeen] = {}
@@ -125,12 +136,14 @@ class Ingest:
             if report.serial != topic.serial:
                 raise WireError("bad_message", "a sync report about another stocking than its topic")
             group.reports.append(report)
+            if self._audience is not None and self._registry.stocking(report.serial) is not None:
+                self._audience.stocking_synced(topic.gateway, report.serial)
         elif topic.kind is Kind.HELLO:
             hello = Hello.decode(payload)
             if hello.gateway != topic.gateway:
                 raise WireError("bad_message", "a hello in the name of another gateway")
             group.hellos[topic.gateway] = hello
-            self._heard(GatewaySeen(topic.gateway, "online", hello.software, now_ms))
+            self._heard(GatewaySeen(topic.gateway, "online", hello.software, now_ms), hello.stockings)
         elif topic.kind is Kind.STATUS and payload:  # an empty one only takes the retained status back
             status = GatewayStatus.decode(payload)
             self._heard(GatewaySeen(topic.gateway, status.state, status.software, now_ms))
@@ -138,6 +151,8 @@ class Ingest:
             seen = LiveSeen(topic.serial, topic.gateway, LiveMinute.decode(payload), now_ms)
             with self._lock:
                 self._live[topic.serial] = seen  # bounded by the registry
+            if self._audience is not None:
+                self._audience.live_minute(seen)
 
     def _settle(self, group: _Group, now_ms: int) -> list[tuple[str, bytes]]:
         """Make the group durable; returns the answers that may now be sent. Raises StoreError, and may be repeated."""
@@ -176,10 +191,12 @@ class Ingest:
 
     # --- what others may look at --------------------------------------------------------------------------------------
 
-    def _heard(self, seen: GatewaySeen) -> None:
+    def _heard(self, seen: GatewaySeen, stockings: Sequence[str] | None = None) -> None:
         with self._lock:
             if seen.gateway in self._gateways or len(self._gateways) < GATEWAYS_MAX:
                 self._gateways[seen.gateway] = seen
+        if self._audience is not None:
+            self._audience.gateway_heard(seen.gateway, online=seen.state == "online", stockings=stockings)
 
     def _count(self, outcomes: Iterable[Appended], refused: int, now_ms: int) -> None:
         tally = dict.fromkeys(Appended, 0)

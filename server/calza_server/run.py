@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
@@ -17,6 +18,7 @@ from calza_server.adapters.file_verdict_book import BOOK_NAME, FileVerdictBook
 from calza_server.credentials import SERVER_USER, Credentials
 from calza_server.freezing import freeze_for_ever
 from calza_server.ingest import Ingest
+from calza_server.live_hub import LiveHub
 from calza_server.registry import REGISTRY_NAME, FileRegistry
 from calza_server.run_parts import RunError, foreign_broker, listen, only_one, open_store, own_broker
 
@@ -101,14 +103,23 @@ def serve(
         store = open_store(settings.store or f"sqlite:{settings.state / STORE_NAME}")
         parts.callback(store.close)
         address, kind = _broker(settings, credentials, parts)
-        ingest = _ingest(address, kind, store, registry, clock, parts, ending)
+        ingest, hub = _ingest(address, kind, store, registry, clock, parts, ending)
         from calza_server.app import create_app
 
         book = FileVerdictBook(settings.state / BOOK_NAME)
         freezing = ending.watched(lambda: freeze_for_ever(store, registry, book, clock, ending.stop))
         _beside(threading.Thread(target=freezing, name="freezing"), parts, ending)
-        app = create_app(store=store, registry=registry, book=book, clock=clock, health=ingest.health, live=ingest.live)
+        app = create_app(
+            store=store,
+            registry=registry,
+            book=book,
+            clock=clock,
+            health=ingest.health,
+            live=ingest.live,
+            feed=hub,
+        )
         _http(app, listener, parts, ending)
+        parts.callback(hub.close)  # before HTTP ends: a stream that nobody ends would be waited for
         ready(Ready(f"http://127.0.0.1:{listener.getsockname()[1]}", address.url, kind))
         ending.stop.wait()
     if ending.failure is not None:
@@ -152,7 +163,7 @@ def _ingest(
     clock: Clock,
     parts: ExitStack,
     ending: Failing,
-) -> Ingest:
+) -> tuple[Ingest, LiveHub]:
     from calza_server.adapters.paho_source import PahoSource
 
     source = PahoSource(address, client_id=SERVER_USER)
@@ -160,9 +171,10 @@ def _ingest(
     source.start()
     if kind != "foreign" and not source.wait_subscribed(CONNECT_LIMIT_S):
         raise RunError("the broker runs but does not let the server in; look at its log in the state folder")
-    ingest = Ingest(source=source, store=store, registry=registry, clock=clock)
+    hub = LiveHub(source.send_at_most_once, time.monotonic)
+    ingest = Ingest(source=source, store=store, registry=registry, clock=clock, audience=hub)
     _beside(threading.Thread(target=ending.watched(lambda: ingest.run(ending.stop)), name="ingest"), parts, ending)
-    return ingest
+    return ingest, hub
 
 
 def _beside(thread: threading.Thread, parts: ExitStack, ending: Failing) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,14 @@ from calza_server.domain.recording.readings import Readings
 from calza_server.ports import StoreError
 from calza_server.web.headers import CONTENT_SECURITY_POLICY
 from calza_wire.elapsed_time import ETS_EPOCH_UNIX_S, TimeSource, TimeStamp
+from calza_wire.messages import GatewayClock
 from tests.server.clinic import BROKEN, FREE, LEFT, RIGHT, START, open_clinic, worn_as_ordered
 from tests.server.recorded import blocks_of, heard
 
-OF_A_LEG = ("verdict", "ledger", "orders", "explanation", "alerts", "dose", "versions", "export", "course")
+OF_A_LEG = (
+    *("verdict", "ledger", "orders", "explanation", "alerts", "dose", "versions", "export", "course"),
+    *("live", "live/newest"),
+)
 SPEC_PATHS = {"/api/v1/legs", "/api/v1/presets", "/healthz", *(f"/api/v1/legs/{{leg_id}}/{each}" for each in OF_A_LEG)}
 
 
@@ -37,6 +42,7 @@ def test_a_verdict_with_its_bounds() -> None:
         "records_held": 96,
         "records_missing": 0,
         "minutes_unplaced": 0,
+        "minutes_clock_unsure": 0,
     }
     day = body["days"][1]
     assert (day["date"], day["worn_minutes"], day["excused_minutes"], day["outcome"]) == (
@@ -146,6 +152,59 @@ def test_a_clock_that_was_lost_is_waited_for_and_then_understood() -> None:
     )
     after = browser.get(address).json()
     assert (after["verdict"], after["completeness"]["minutes_unplaced"]) == ("met", 0)
+
+
+def lost_clock_seen_late(*reports: tuple[GatewayClock, int]) -> dict[str, Any]:
+    """The verdict's JSON when the stocking lost power before the order and was seen by these gateways, whose clocks
+    are wrong by so many seconds and whose reports took two days."""
+    clinic = open_clinic()
+    clinic.store = MemoryStore()
+    slow_s = START * 60 - ETS_EPOCH_UNIX_S
+    clinic.store.append(blocks_of(worn_as_ordered(), "CZ-0001", slow_s=slow_s, source=TimeSource.NOT_SYNCHRONISED))
+    clinic.clock.ms += 2 * 86_400_000
+    at_ms = (START + 4 * 1440) * 60_000
+    for number, (gateway_clock, wrong_s) in enumerate(reports):
+        device_s = at_ms // 1000 - slow_s + number
+        seen = heard("CZ-0001", b"log-one.", 96, at_ms + number * 1000)
+        stamp = TimeStamp.at(device_s, source=TimeSource.NOT_SYNCHRONISED)
+        gateway_ms = seen.gateway_ms + wrong_s * 1000
+        seen = replace(seen, device_time=stamp, gateway_ms=gateway_ms, gateway_clock=gateway_clock)
+        clinic.store.add_sync(seen, clinic.clock.ms)
+    body = clinic.browser().get(f"/api/v1/legs/{LEFT}/verdict").json()
+    assert isinstance(body, dict)
+    return body
+
+
+SURE, UNSURE = (GatewayClock.SYNCHRONISED, 0), (GatewayClock.UNSYNCHRONISED, -9 * 3600)
+
+
+@pytest.mark.parametrize(
+    ("reports", "unplaced", "unsure"),
+    [
+        ([SURE], 0, 0),
+        ([(GatewayClock.UNKNOWN, 0)], 0, 0),
+        ([(GatewayClock.UNSYNCHRONISED, 0)], 0, 4 * 1440),
+        ([UNSURE, UNSURE, UNSURE, SURE], 0, 0),
+        ([UNSURE, UNSURE, (GatewayClock.UNKNOWN, 0)], 0, 0),
+        ([UNSURE, (GatewayClock.UNSYNCHRONISED, 0)], 4 * 1440, 0),
+    ],
+)
+def test_gateways_that_doubt_their_own_clock_outvote_nobody(
+    reports: list[tuple[GatewayClock, int]], unplaced: int, unsure: int
+) -> None:
+    body = lost_clock_seen_late(*reports)
+    assert body["verdict"] == ("cannot_tell" if unplaced else "met")
+    found = body["completeness"]
+    assert (found["minutes_unplaced"], found["minutes_clock_unsure"]) == (unplaced, unsure)
+
+
+def test_nobody_has_spoken_after_it_was_heard() -> None:
+    """A gateway whose clock is five years ahead does not make a stocking speak in five years."""
+    clinic = open_clinic()
+    ahead = heard("CZ-0001", b"log-one.", 96, clinic.clock.ms)
+    clinic.store.add_sync(replace(ahead, gateway_ms=ahead.gateway_ms + 5 * 365 * 86_400_000), clinic.clock.ms)
+    body = clinic.browser().get(f"/api/v1/legs/{LEFT}/verdict").json()
+    assert datetime.fromisoformat(body["last_spoke"]).timestamp() * 1000 == clinic.clock.ms
 
 
 class BrokenStore(MemoryStore):

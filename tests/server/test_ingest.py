@@ -16,7 +16,8 @@ from calza_server.ingest_checks import LAST_RECORD, IncomingRecord, RefusedRecor
 from calza_server.ports import Delivery, StoreError
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.live_minute import LiveMinute
-from calza_wire.messages import GatewayStatus, Hello, Receipt, Wanted, WantedLog
+from calza_wire.gateway_status import GatewayStatus
+from calza_wire.messages import Hello, Receipt, Wanted, WantedLog
 from calza_wire.minute_block import MinuteFlag
 from calza_wire.ranges import RecordRange
 from calza_wire.records import digest, encode_record

@@ -143,6 +143,10 @@ class PahoSource:
         """See the port."""
         self._client.publish(topic, payload, qos=1)
 
+    def send_at_most_once(self, topic: str, payload: bytes) -> None:
+        """Send at QoS 0, never retained; forgotten at once when there is no connection. From any thread."""
+        self._client.publish(topic, payload, qos=0)
+
     # --- in paho's thread ---------------------------------------------------------------------------------------------
 
     def _on_connect(

@@ -56,6 +56,11 @@ class CompletenessOut(Out):
     records_held: int = Field(examples=[336])
     records_missing: int = Field(examples=[0])
     minutes_unplaced: int = Field(description="Minutes held whose clock cannot be trusted.", examples=[0])
+    minutes_clock_unsure: int = Field(
+        description="Minutes of the order placed by the stocking's own clock alone, or by gateways whose own clock "
+        "nobody keeps right.",
+        examples=[0],
+    )
 
 
 class DayOut(Out):
@@ -172,6 +177,7 @@ class VerdictOut(Out):
                 records_held=records.held,
                 records_missing=records.missing,
                 minutes_unplaced=report.found.unplaced_minutes,
+                minutes_clock_unsure=report.clock_unsure_minutes(),
             ),
             phases=[
                 PhaseOut(

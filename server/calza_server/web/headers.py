@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+WITHOUT_BODY: Final = "calza.without_body"  # in the scope of a HEAD: a body without end must not be begun
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 SECURITY_HEADERS: Final = {
@@ -47,7 +49,7 @@ class Guard:
         elif _host(scope) not in self._hosts:
             await self._refuse(scope["path"])(scope, receive, send)
         else:
-            inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+            inner = {**scope, "method": "GET", WITHOUT_BODY: True} if scope["method"] == "HEAD" else scope
             await self._app(inner, receive, _with_headers(send, without_body=inner is not scope))
 
 

@@ -1,4 +1,4 @@
-"""The page at `/` and its stylesheet: the one adapter to Jinja. `views` says what is true, `words` how to say it."""
+"""The page at `/`, its stylesheet and its script: the one adapter to Jinja. `views` says what is true, `words` how to say it."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Card:
     alerts: tuple[Alert, ...] = ()
     dose: DoseReport | None = None
     reasons: tuple[Statement, ...] = ()
+    can_be_live: bool = False
 
 
 def page_routes(
@@ -60,7 +61,7 @@ def page_routes(
     clock: Clock,
     live: Callable[[str], LiveSeen | None],
 ) -> APIRouter:
-    """The routes /, /static/calza.css and /favicon.svg."""
+    """The routes /, /static/calza.css, /static/live.js and /favicon.svg."""
     routes = APIRouter()
     template = _environment().get_template("legs.html")
 
@@ -74,6 +75,10 @@ def page_routes(
     @routes.get("/static/calza.css")
     def stylesheet() -> Response:
         return _static("calza.css", "text/css")
+
+    @routes.get("/static/live.js")
+    def script() -> Response:
+        return _static("live.js", "text/javascript")
 
     @routes.get("/favicon.svg")
     def icon() -> Response:
@@ -109,6 +114,7 @@ def _card(
         alerts=report.alerts(),
         dose=report.dose(),
         reasons=explain_verdict(report.order, report.verdict, report.ledger),
+        can_be_live=any(each.retired_minute is None for each in registry.stockings(leg.id)),
     )
 
 

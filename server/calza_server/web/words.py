@@ -115,14 +115,16 @@ def dose(summary: DoseSummary) -> str:
     return f"the ordered pressure {', '.join(parts)}" if parts else "no pressure was ordered"
 
 
-def records(completeness: Completeness, unplaced_minutes: int) -> str:
-    """How complete the data is."""
+def records(completeness: Completeness, unplaced_minutes: int, clock_unsure_minutes: int) -> str:
+    """How complete the data is, and how well its time is known."""
     if not completeness.expected:
         return "nothing received yet"
     missing = f"{completeness.missing} missing" if completeness.missing else "none missing"
     text = f"{completeness.held} of {completeness.expected} held, {missing}"
     if unplaced_minutes:
         text += f"; {span(unplaced_minutes)} held under a clock that cannot be trusted"
+    if clock_unsure_minutes:
+        text += f"; the time of {span(clock_unsure_minutes)} not confirmed by a good clock"
     return text
 
 
