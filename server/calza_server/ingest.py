@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from calza_server.gateways import GATEWAYS_MAX, GatewayBook
 from calza_server.ingest_checks import IncomingRecord, RefusedRecord, check
 from calza_server.ports import Appended, GatewaySeen, Health, LiveSeen, QuarantinedRecord, StoreError
 from calza_server.receipts import ReceiptBook, wanted
@@ -34,7 +35,6 @@ GROUP_WAIT_S: Final = 0.02  # what a lone record waits for company; a gateway re
 IDLE_WAIT_S: Final = 0.5  # how soon the thread notices that it should stop
 RETRY_MIN_S: Final = 0.25
 RETRY_MAX_S: Final = 10.0  # a disk that was freed is noticed within this
-GATEWAYS_MAX: Final = 4_096  # the broker's credentials bound this too; a fault there must not fill the memory
 TOPICS_CACHED: Final = 4_096
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Ingest:
         self._audience = audience
         self._lock = threading.Lock()  # guards what other threads look at: the three that follow
         self._health = Health(broker_connected=False, store_ok=True)
-        self._gateways: dict[str, GatewaySeen] = {}
+        self._gateways = GatewayBook()
         self._live: dict[str, LiveSeen] = {}
         self._waiting: dict[str, tuple[Hello, tuple[str, ...]]] = {}  # gateways, and the stockings not known here
 
@@ -106,7 +106,7 @@ class Ingest:
         connected = self._source.connected
         with self._lock:
             problem = self._health.problem or ("" if connected else "the broker cannot be reached; it is tried again")
-            gateways = tuple(self._gateways.values())
+            gateways = self._gateways.all()
             return replace(self._health, broker_connected=connected, problem=problem, gateways=gateways)
 
     def live(self, serial: str) -> LiveSeen | None:
@@ -146,7 +146,8 @@ class Ingest:
             self._heard(GatewaySeen(topic.gateway, "online", hello.software, now_ms), hello.stockings)
         elif topic.kind is Kind.STATUS and payload:  # an empty one only takes the retained status back
             status = GatewayStatus.decode(payload)
-            self._heard(GatewaySeen(topic.gateway, status.state, status.software, now_ms))
+            reported_ms = None if status.report is None else now_ms
+            self._heard(GatewaySeen(topic.gateway, status.state, status.software, now_ms, status.report, reported_ms))
         elif topic.kind is Kind.LIVE and topic.serial is not None and self._registry.stocking(topic.serial):
             seen = LiveSeen(topic.serial, topic.gateway, LiveMinute.decode(payload), now_ms)
             with self._lock:
@@ -193,8 +194,7 @@ class Ingest:
 
     def _heard(self, seen: GatewaySeen, stockings: Sequence[str] | None = None) -> None:
         with self._lock:
-            if seen.gateway in self._gateways or len(self._gateways) < GATEWAYS_MAX:
-                self._gateways[seen.gateway] = seen
+            self._gateways.heard(seen)
         if self._audience is not None:
             self._audience.gateway_heard(seen.gateway, online=seen.state == "online", stockings=stockings)
 

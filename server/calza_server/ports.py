@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from calza_server.domain.recording.readings import Readings
+    from calza_wire.gateway_status import GatewayReport
     from calza_wire.live_minute import LiveMinute
     from calza_wire.messages import SyncReport
     from calza_wire.ranges import RangeSet
@@ -300,12 +301,14 @@ class LiveSeen:
 
 @dataclass(frozen=True, slots=True)
 class GatewaySeen:
-    """What is known of one gateway since this server started."""
+    """What is known of one gateway since this server started; `report` is the last it gave, at `reported_ms`."""
 
     gateway: str
     state: Literal["online", "offline"]
     software: str
     last_heard_ms: int
+    report: GatewayReport | None = None
+    reported_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

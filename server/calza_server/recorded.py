@@ -10,6 +10,7 @@ from calza_server.domain.recording.placement_clock import ClockSighting
 from calza_server.domain.recording.readings_blocks import facts_of
 from calza_wire.elapsed_time import ClockFlag
 from calza_wire.errors import WireError
+from calza_wire.messages import GatewayClock
 from calza_wire.records import decode_record
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def sightings_of(visits: Iterable[Visit]) -> Iterable[ClockSighting]:
             true_s=round(report.gateway_ms / MS_PER_S),
             received_s=visit.received_ms // MS_PER_S,
             battery_percent=report.battery_percent,
+            unsure=report.gateway_clock is GatewayClock.UNSYNCHRONISED,
         )
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from calza_server.domain.alerting.alerts import alerts_of_leg
 from calza_server.domain.ledgers.dose import dose_report
 from calza_server.domain.ledgers.leg import LegLedger, ledger_of_leg
@@ -16,6 +18,7 @@ from calza_server.domain.orders.prescription import EndedWhy, Prescription
 from calza_server.domain.orders.prescription_calendar import spelled
 from calza_server.domain.orders.rx_document import RuleError, read_prescription
 from calza_server.domain.recording.completeness import NOTHING_EXPECTED, Completeness, completeness_of
+from calza_server.domain.recording.placement_clock import ClockConfidence
 from calza_server.domain.states import Reason
 from calza_server.domain.verdicts.finality import grace_end_minute, standing
 from calza_server.domain.verdicts.finality_document import read_versions, versions_document
@@ -23,6 +26,8 @@ from calza_server.domain.verdicts.verdict import VerdictReport, judge
 from calza_server.recorded import recorded_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from calza_server.domain.alerting.alert_values import Alert
     from calza_server.domain.ledgers.dose import DoseReport
     from calza_server.domain.ledgers.ledger import Ledger
@@ -99,6 +104,13 @@ class LegReport:
         seen = self.found.ledger.window(self.order.start_minute, min(self.as_of_minute, self.order.end_minute))
         return {reason: count for reason, count in seen.minutes_by_reason().items() if reason in UNKNOWN_REASONS}
 
+    def clock_unsure_minutes(self) -> int:
+        """Minutes of the order so far that lie where a clock of low confidence puts them."""
+        start = self.found.ledger.start_minute
+        first, end = self.order.start_minute, min(self.as_of_minute, self.order.end_minute)
+        clock = self.found.clock[max(0, first - start) : max(0, end - start)]
+        return int(np.count_nonzero(clock == ClockConfidence.LOW))
+
     def alerts(self) -> tuple[Alert, ...]:
         """What somebody should look at, most pressing first; none for an order that another has closed."""
         if self.number != self.orders:
@@ -139,9 +151,14 @@ def leg_report(
         verdict=judge(order, found.ledger, now_minute),
         found=found,
         completeness=_completeness(store, visits),
-        last_spoke_ms=max((visit.report.gateway_ms for each in visits.values() for visit in each), default=None),
+        last_spoke_ms=_last_spoke_ms([visit for each in visits.values() for visit in each]),
         as_of_ms=now_ms,
     )
+
+
+def _last_spoke_ms(visits: Sequence[Visit]) -> int | None:
+    """By the gateway's clock, which may be wrong; but nobody has spoken after it was heard."""
+    return max((min(visit.report.gateway_ms, visit.received_ms) for visit in visits), default=None)
 
 
 def order_of(leg: Leg, number: int) -> Prescription:

@@ -30,7 +30,8 @@ from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
 from calza_gateway.bonds import PairedStocking
 from calza_gateway.broker_spec import parse_broker
 from calza_gateway.pairing import enrol, identify
-from calza_gateway.ports import Moment, Sighting
+from calza_gateway.pairing_agents import Person
+from calza_gateway.ports import Clock, Moment, Sighting
 from calza_gateway.radio_spec import open_radio, parse_radio
 from calza_server.adapters.file_verdict_book import BOOK_NAME, FileVerdictBook
 from calza_server.adapters.mosquitto_broker import MosquittoBroker
@@ -39,6 +40,7 @@ from calza_server.adapters.sqlite_store import SqliteStore
 from calza_server.app import create_app
 from calza_server.credentials import SERVER_USER, Credentials
 from calza_server.ingest import Ingest
+from calza_server.live_hub import LiveHub
 from calza_server.ports import Health
 from calza_server.private_files import write_private
 from calza_server.registry import REGISTRY_NAME, FileRegistry, RegistryContent, with_fleet
@@ -49,9 +51,9 @@ from calza_sim.radio import UNPACED, HciPort, Radio
 from calza_sim.scenarios import Scenario
 from calza_sim.stocking import SimulatedStocking
 from calza_wire.channels import Side
-from calza_wire.messages import GatewayStatus
+from calza_wire.gateway_status import GatewayStatus
 from calza_wire.records import encode_record
-from calza_wire.topics import Kind, down, up
+from calza_wire.topics import DOWNWARDS, Kind, down, up
 
 GATEWAY = "bedside"
 VISIT_WITHIN_S = 60.0
@@ -75,6 +77,9 @@ class WoundClock:
 
     def offset_quarters(self) -> int:
         return 0
+
+    def synchronised(self) -> bool | None:
+        return True
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,8 @@ class Clockwork:
     visits: int = 0
     _events: list[object] = field(default_factory=list)
 
-    async def visit(self, serials: Sequence[str]) -> None:
-        """Let the gateway visit these stockings once and wait until all is confirmed."""
+    async def visit(self, serials: Sequence[str], gateway_clock: Clock | None = None) -> None:
+        """Let the gateway visit these stockings once and wait until all is confirmed. `gateway_clock`: a wrong one."""
         for serial in serials:
             self.fitted[serial].seen_s = self.clock.unix_s
         paired = [each for serial in serials if (each := self.fitted[serial].paired) is not None]
@@ -137,7 +142,7 @@ class Clockwork:
         link = PahoLink(
             parse_broker(self.mqtt_url, GATEWAY),
             client_id=GATEWAY,
-            subscriptions=[down(GATEWAY, kind) for kind in (Kind.WANTED, Kind.RECEIPT)],
+            subscriptions=[down(GATEWAY, kind) for kind in DOWNWARDS],
             presence=presence,
             jitter=random.random,
             ca_file=None,
@@ -149,10 +154,10 @@ class Clockwork:
                 gateway=GATEWAY,
                 software="clockwork",
                 stockings=paired,
-                radio=radio,
+                radios={"sim": radio},
                 outbox=outbox,
                 link=link,
-                clock=self.clock,
+                clock=gateway_clock or self.clock,
                 tell=self._events.append,
                 interval_s=60.0,
             )
@@ -250,13 +255,22 @@ async def clockwork(
         registry = FileRegistry(registry_path)
         source.start()
         assert await asyncio.to_thread(source.wait_subscribed, CONNECTED_WITHIN_S)
-        ingest = Ingest(source=source, store=store, registry=registry, clock=clock)
+        hub = LiveHub(source.send_at_most_once, time.monotonic)
+        ingest = Ingest(source=source, store=store, registry=registry, clock=clock, audience=hub)
         thread = threading.Thread(target=ingest.run, args=(stop,), name="ingest")
         thread.start()
         spec = f"sim:tcp://127.0.0.1:{hci.port}"
         await _pair_all(fitted, spec, folder / "gateway")
         book = FileVerdictBook(state / BOOK_NAME)
-        app = create_app(store=store, registry=registry, book=book, clock=clock, health=ingest.health, live=ingest.live)
+        app = create_app(
+            store=store,
+            registry=registry,
+            book=book,
+            clock=clock,
+            health=ingest.health,
+            live=ingest.live,
+            feed=hub,
+        )
         yield Clockwork(
             folder,
             clock,
@@ -309,10 +323,8 @@ async def _pair_all(fitted: Mapping[str, Fitted], spec: str, state: Path) -> Non
     radio = open_radio(parse_radio(spec), state)
 
     async def passkey_of(one: Fitted) -> PairedStocking:
-        async def answer() -> int:
-            return one.made.passkey
-
-        return await enrol(radio, await identify(radio, Sighting(one.server.address, None, None)), answer)
+        label = Person(one.cast.serial, given_passkey=one.made.passkey)
+        return await enrol(radio, await identify(radio, Sighting(one.server.address, None, None)), label, None)
 
     try:
         for one in fitted.values():

@@ -5,6 +5,7 @@ hurts, these say why.
 """
 
 import asyncio
+import dataclasses
 import inspect
 
 import bleak
@@ -30,11 +31,11 @@ from bumble.att import ATT_Error
 from bumble.device import Advertisement, Connection, Device
 from bumble.gatt_client import CharacteristicProxy, Client
 from bumble.host import Host
-from bumble.pairing import PairingDelegate
+from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import BaseSource, Transport
 
 from calza_gateway.adapters.bumble_client import BumbleClient
-from calza_gateway.adapters.bumble_pairing import REFUSALS
+from calza_gateway.adapters.bumble_pairing import MISMATCHES, REFUSALS
 from calza_gateway.adapters.bumble_scanner import BumbleScanner
 
 
@@ -214,13 +215,18 @@ async def test_the_key_store_still_has_the_methods_we_override() -> None:
 
 
 def test_refusals_and_keyboards_are_still_called_that() -> None:
-    assert set(REFUSALS) <= set(smp.ErrorCode)
+    assert set(REFUSALS) | MISMATCHES <= set(smp.ErrorCode)
+    for question in ("confirm", "compare_numbers"):
+        assert inspect.iscoroutinefunction(getattr(PairingDelegate, question)), question
+    fields = [field.name for field in dataclasses.fields(PairingConfig.OobConfig)]
+    assert fields == ["our_context", "peer_data", "legacy_context"]
+    assert parameters(smp.OobSharedData) == ["c", "r"]
     assert inspect.iscoroutinefunction(PairingDelegate.get_number)
     assert PairingDelegate.KEYBOARD_INPUT_ONLY is PairingDelegate.IoCapability.KEYBOARD_INPUT_ONLY
 
 
 def test_bumble_still_cannot_do_with_a_passkey_of_zero() -> None:
-    """When this fails, the detour in `Keyboard.get_number` can go."""
+    """When this fails, the detour in `Asking.get_number` can go."""
     assert "assert self.passkey\n" in inspect.getsource(smp.Session.send_pairing_confirm_command)
 
 

@@ -19,7 +19,7 @@ from calza_wire.racp import CombinedReport, CombinedReportResponse, Selection, d
 from calza_wire.segments import Reassembler
 from calza_wire.stocking_service import LogStatus
 from calza_wire.uuids import CURRENT_ELAPSED_TIME, LOG_STATUS, RACP, STORED_OBSERVATIONS
-from tests.gateway.peripheral import passkey_prompt
+from tests.gateway.peripheral import Person
 
 
 @dataclass
@@ -68,7 +68,7 @@ def simulator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Simula
 async def pair(radio: Radio, entry: dict[str, object]) -> str:
     """Pair with one stocking of the fleet, found by serial; returns its address."""
     found = await find(radio, str(entry["serial"]), await radio.scan(1))
-    paired = await enrol(radio, found, passkey_prompt(int(str(entry["passkey"]))))
+    paired = await enrol(radio, found, Person(int(str(entry["passkey"]))))
     assert (paired.serial, paired.side.value) == (entry["serial"], entry["side"])
     return paired.address
 

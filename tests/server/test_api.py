@@ -12,9 +12,10 @@ import pytest
 
 from calza_server.adapters.memory_store import MemoryStore
 from calza_server.domain.recording.readings import Readings
-from calza_server.ports import StoreError
+from calza_server.ports import GatewaySeen, StoreError
 from calza_server.web.headers import CONTENT_SECURITY_POLICY
 from calza_wire.elapsed_time import ETS_EPOCH_UNIX_S, TimeSource, TimeStamp
+from calza_wire.gateway_status import GatewayReport
 from calza_wire.messages import GatewayClock
 from tests.server.clinic import BROKEN, FREE, LEFT, RIGHT, START, open_clinic, worn_as_ordered
 from tests.server.recorded import blocks_of, heard
@@ -225,6 +226,46 @@ def test_health_fails_with_a_problem_that_keeps_the_figures() -> None:
     assert body["code"] == "unhealthy"
     assert body["detail"] == "The broker cannot be reached."
     assert body["health"]["broker_connected"] is False
+
+
+def test_health_tells_how_each_gateway_is() -> None:
+    clinic = open_clinic()
+    report = GatewayReport(0, "stuck", 2, 1, 5, 60_000, 3, GatewayClock.UNSYNCHRONISED, ("disk_full", "stack_stuck"))
+    clinic.health = replace(
+        clinic.health,
+        gateways=(
+            GatewaySeen("bedside", "online", "calza 1", 120_000, report, 90_000),
+            GatewaySeen("hall", "offline", "calza 1", 30_000),
+        ),
+    )
+    body = clinic.browser().get("/healthz").json()
+    assert body["gateways_online"] == 1
+    assert body["gateways"] == [
+        {
+            "id": "bedside",
+            "state": "online",
+            "software": "calza 1",
+            "last_heard": "1970-01-01T00:02:00Z",
+            "report": {
+                "received": "1970-01-01T00:01:30Z",
+                "health": "stuck",
+                "stockings": 2,
+                "in_contact": 1,
+                "waiting": 5,
+                "oldest_waiting": "1970-01-01T00:01:00Z",
+                "refused": 3,
+                "clock": "unsynchronised",
+                "codes": ["disk_full", "stack_stuck"],
+            },
+        },
+        {
+            "id": "hall",
+            "state": "offline",
+            "software": "calza 1",
+            "last_heard": "1970-01-01T00:00:30Z",
+            "report": None,
+        },
+    ]
 
 
 @pytest.mark.parametrize(

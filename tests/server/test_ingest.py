@@ -15,9 +15,9 @@ from calza_server.ingest import Ingest
 from calza_server.ingest_checks import LAST_RECORD, IncomingRecord, RefusedRecord, check
 from calza_server.ports import Delivery, StoreError
 from calza_wire.elapsed_time import TimeSource, TimeStamp
+from calza_wire.gateway_status import GatewayReport, GatewayStatus
 from calza_wire.live_minute import LiveMinute
-from calza_wire.gateway_status import GatewayStatus
-from calza_wire.messages import Hello, Receipt, Wanted, WantedLog
+from calza_wire.messages import GatewayClock, Hello, Receipt, Wanted, WantedLog
 from calza_wire.minute_block import MinuteFlag
 from calza_wire.ranges import RecordRange
 from calza_wire.records import digest, encode_record
@@ -381,6 +381,25 @@ def test_gateways_come_and_go(bench: Bench) -> None:
     bench.line.give(f"{UP}/status", b"")
     bench.step()
     assert [(each.gateway, each.state) for each in bench.ingest.health().gateways] == [("bedside", "offline")]
+
+
+def test_the_last_report_of_a_gateway_stays_with_the_time_it_came(bench: Bench) -> None:
+    report = GatewayReport(1, "stuck", 2, 1, 5, 7, 0, GatewayClock.UNKNOWN, ("stack_stuck",))
+    bench.line.give(f"{UP}/status", GatewayStatus("online", "gateway 1", report).encode())
+    bench.step()
+    (first,) = bench.ingest.health().gateways
+    assert first.report == report
+    assert first.reported_ms is not None
+    for bare in (GatewayStatus("offline", "gateway 1"), GatewayStatus("online", "gateway 2")):
+        bench.line.give(f"{UP}/status", bare.encode())
+        bench.step()
+        (seen,) = bench.ingest.health().gateways
+        assert (seen.report, seen.reported_ms) == (report, first.reported_ms)
+    assert (seen.state, seen.software) == ("online", "gateway 2")
+    better = replace(report, health="ok", codes=())
+    bench.line.give(f"{UP}/status", GatewayStatus("online", "gateway 2", better).encode())
+    bench.step()
+    assert bench.ingest.health().gateways[0].report == better
 
 
 def test_without_a_broker_nothing_is_well(bench: Bench) -> None:

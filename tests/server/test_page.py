@@ -71,21 +71,27 @@ def test_each_leg_has_its_verdict_in_words() -> None:
 
 def test_every_name_is_escaped() -> None:
     answer = open_clinic().browser().get("/")
-    assert "<script" not in answer.text
+    assert "<script>" not in answer.text
     assert HOSTILE in Outline(answer.text).words
 
 
-def test_nothing_on_the_page_runs_or_comes_from_elsewhere() -> None:
+def test_nothing_on_the_page_comes_from_elsewhere_and_nothing_runs_but_our_one_script() -> None:
     answer = open_clinic().browser().get("/")
     assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
-    assert "script-src" not in CONTENT_SECURITY_POLICY
+    assert "script-src 'self';" in CONTENT_SECURITY_POLICY
+    assert "connect-src 'self';" in CONTENT_SECURITY_POLICY
     assert "unsafe" not in CONTENT_SECURITY_POLICY
     page = Outline(answer.text)
     for tag, attributes in page.elements:
-        assert tag not in {"script", "style", "iframe", "object", "embed", "form", "img"}
+        assert tag not in {"style", "iframe", "object", "embed", "form", "img"}
         assert not [name for name in attributes if name == "style" or name.startswith("on")]
         for name in ("href", "src"):
             assert re.fullmatch(r"/[a-z][a-z./]*", attributes.get(name) or "/x")
+    assert page.all("script") == [{"src": "/static/live.js", "defer": None}]
+    script = open_clinic().browser().get("/static/live.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert "innerHTML" not in script.text
+    assert "http" not in script.text
     for link in page.all("link"):
         assert open_clinic().browser().get(str(link["href"])).status_code == 200
     css = open_clinic().browser().get("/static/calza.css").text
@@ -134,6 +140,25 @@ def test_the_live_minute_is_shown_and_said_not_to_count() -> None:
     live = LiveSeen("CZ-0001", "home", minute, clinic.clock.ms - 60_000)
     text = Outline(clinic.browser(live=live).get("/").text).words
     assert text.count("Live ankle 26, calf faulty, thigh 10 mmHg, skin 31.4 °C 1 minute ago, not counted") == 1
+
+
+def test_live_is_offered_where_there_is_a_stocking_and_hidden_without_a_script() -> None:
+    clinic = open_clinic()
+    clinic.registry.retired["CZ-0003"] = 1
+    panels = [one for one in page_of(clinic).all("section") if one.get("class") == "live"]
+    assert [one["data-live"] for one in panels] == [f"/api/v1/legs/{leg}/live" for leg in ("p1-left", "p1-right")]
+    assert all("hidden" in one for one in panels)
+    page = page_of(clinic)
+    assert len(page.all("button")) == 2
+    assert [one.get("aria-live") for one in page.all("dl") if one.get("class") == "readings"] == ["polite"] * 2
+    assert [one for one in page.all("p") if one.get("role") == "status"] != []
+
+
+def test_the_page_refreshes_itself_only_without_a_script() -> None:
+    text = open_clinic(days=2.4).browser().get("/").text
+    assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in text
+    assert '<body data-refresh-s="60">' in text
+    assert "data-refresh-s" not in open_clinic(days=5).browser().get("/").text
 
 
 def test_a_clinic_without_legs_says_so() -> None:

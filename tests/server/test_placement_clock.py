@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.domain.recording.placement import ClockSighting, place
-from calza_server.domain.recording.placement_clock import AFTER_RECEIPT_S, LIVE_WITHIN_S
+from calza_server.domain.recording.placement_clock import AFTER_RECEIPT_S, LIVE_WITHIN_S, ClockConfidence
 from calza_server.domain.recording.readings import Readings, joined
 from calza_sim.firmware.clock import DeviceClock
 from calza_wire.elapsed_time import TimeSource, TimeStamp
@@ -119,6 +119,61 @@ def test_one_timeline_out_of_order_does_not_take_another_with_it() -> None:
     ]
     grid = placed(joined(parts), *ends, *late)
     assert np.unique(grid.record[grid.present]).tolist() == [0, 1, 3]
+
+
+# --- gateways that say themselves that their clock may be wrong -------------------------------------------------------
+
+NEVER_SET_S = DEVICE_ZERO_S - NOON_S  # what a clock shows beyond the true time that counts from power, here from noon
+DOUBTFUL = replace(LATE_AND_HOURS_BEHIND, unsure=True)
+
+
+def lost_and_seen(*sightings: ClockSighting) -> MinuteGrid:
+    lost = minutes(device_s=DEVICE_ZERO_S, record=4, synchronised=False)
+    return placed(lost, *(replace(one, device_s=one.device_s + NEVER_SET_S) for one in sightings))
+
+
+def confidences(grid: MinuteGrid) -> set[ClockConfidence]:
+    return {ClockConfidence(value) for value in np.unique(grid.clock[grid.present]).tolist()}
+
+
+@pytest.mark.parametrize("doubtful", [1, 2, 5])
+def test_many_doubtful_gateways_do_not_outvote_one_that_is_sure(doubtful: int) -> None:
+    several = [replace(DOUBTFUL, device_s=DOUBTFUL.device_s + n, true_s=DOUBTFUL.true_s + n) for n in range(doubtful)]
+    grid = lost_and_seen(*several, LATE_AND_RIGHT)
+    assert first_minute(grid) == 0
+    assert confidences(grid) == {ClockConfidence.FAIR}
+    sure = [replace(one, unsure=False) for one in several]
+    assert first_minute(lost_and_seen(*sure, LATE_AND_RIGHT)) != 0, "without their own doubt they had the majority"
+
+
+def test_doubtful_gateways_alone_place_minutes_of_low_confidence() -> None:
+    grid = lost_and_seen(replace(LATE_AND_RIGHT, unsure=True))
+    assert first_minute(grid) == 0
+    assert confidences(grid) == {ClockConfidence.LOW}
+    against = lost_and_seen(replace(LATE_AND_RIGHT, unsure=True), DOUBTFUL)
+    assert not against.present.any(), "and against each other none"
+
+
+def test_what_reaches_the_server_at_once_is_as_good_as_its_own_clock_whoever_says_it() -> None:
+    grid = lost_and_seen(replace(RIGHT, unsure=True), LATE_AND_HOURS_BEHIND)
+    assert first_minute(grid) == 0
+    assert confidences(grid) == {ClockConfidence.HIGH}
+
+
+def test_the_stocking_s_own_word_alone_is_of_low_confidence() -> None:
+    assert confidences(placed(minutes(device_s=NOON_S))) == {ClockConfidence.LOW}
+    assert confidences(placed(minutes(device_s=NOON_S), RIGHT)) == {ClockConfidence.HIGH}
+    absent = placed(minutes(device_s=NOON_S), RIGHT)
+    assert set(absent.clock[~absent.present].tolist()) == {ClockConfidence.NONE}
+
+
+@pytest.mark.parametrize("wrong_years", [-56, 5])
+def test_a_gateway_years_off_moves_nothing_and_places_nothing_against_a_good_one(wrong_years: int) -> None:
+    years_off = replace(LATE_AND_RIGHT, true_s=LATE_AND_RIGHT.true_s + wrong_years * 365 * 24 * HOUR_S, unsure=True)
+    assert first_minute(placed(minutes(device_s=NOON_S), years_off)) == 0
+    assert first_minute(lost_and_seen(years_off, LATE_AND_RIGHT)) == 0
+    alone = lost_and_seen(years_off)
+    assert first_minute(alone) is None, "not in this order, nor anywhere it was not"
 
 
 def open_when_seen(*, first: int) -> ClockSighting:

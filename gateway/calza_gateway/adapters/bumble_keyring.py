@@ -4,7 +4,6 @@ A bond holds between two addresses, so the gateway's own random static address i
 same over restarts. Must not know links or scanning. Without a state folder everything is kept in memory only.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from bumble.hci import Address
 from bumble.keys import KeyStore, PairingKeys
 
 from calza_gateway.bonds import PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, StateError, damaged, read_private, write_private
+from calza_gateway.file_lock import lock_file
 
 BONDS_FILE = "bonds.json"
 LOCK_FILE = "bonds.lock"
@@ -129,11 +129,11 @@ def _name(address: str) -> str:
 def _take_lock(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
     except OSError as error:
         raise StateError("state_unwritable", f"cannot write {path}: {error.strerror or error}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(descriptor)
     except OSError as error:
         os.close(descriptor)
         sentence = f"another gateway is using the bonds in {path.parent}: stop it first, or give another --state"

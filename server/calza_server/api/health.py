@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from calza_server.api.models import HealthOut
+from calza_server.api.models import GatewayOut, HealthOut
 from calza_server.api.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -48,4 +48,5 @@ def _body(seen: Health) -> HealthOut:
         refused=seen.refused,
         last_stored=None if last is None else datetime.fromtimestamp(last / 1000, UTC),
         gateways_online=sum(gateway.state == "online" for gateway in seen.gateways),
+        gateways=[GatewayOut.of(gateway) for gateway in seen.gateways],
     )

@@ -13,7 +13,7 @@ from calza_server.domain.verdicts.verdict import DayOutcome, Verdict
 if TYPE_CHECKING:
     from calza_server.domain.ledgers.ledger import Ledger, LedgerRun
     from calza_server.domain.verdicts.finality import Standing
-    from calza_server.ports import Leg
+    from calza_server.ports import GatewaySeen, Leg
     from calza_server.views import LegReport
 
 
@@ -268,6 +268,54 @@ class LedgerOut(Out):
         )
 
 
+class GatewayReportOut(Out):
+    """How a gateway said it is. Counts and codes; about nobody."""
+
+    received: datetime
+    health: Literal["ok", "degraded", "stuck"] = Field(description="`stuck` waits for a person.")
+    stockings: int
+    in_contact: int
+    waiting: int = Field(description="Records it holds that this server has not confirmed.")
+    oldest_waiting: datetime | None
+    refused: int
+    clock: Literal["synchronised", "unsynchronised", "unknown"]
+    codes: list[str] = Field(description="Stable codes of its problems.", examples=[["stack_stuck"]])
+
+
+class GatewayOut(Out):
+    """One gateway heard since this server started."""
+
+    id: str = Field(examples=["bedside"])
+    state: Literal["online", "offline"]
+    software: str
+    last_heard: datetime
+    report: GatewayReportOut | None = Field(description="The last it gave; old if `received` is.")
+
+    @classmethod
+    def of(cls, seen: GatewaySeen) -> GatewayOut:
+        """The JSON of a gateway."""
+        report, received_ms = seen.report, seen.reported_ms
+        return cls(
+            id=seen.gateway,
+            state=seen.state,
+            software=seen.software,
+            last_heard=_at_ms(seen.last_heard_ms),
+            report=None
+            if report is None or received_ms is None
+            else GatewayReportOut(
+                received=_at_ms(received_ms),
+                health=report.health,
+                stockings=report.stockings,
+                in_contact=report.in_contact,
+                waiting=report.waiting,
+                oldest_waiting=None if report.oldest_ms is None else _at_ms(report.oldest_ms),
+                refused=report.refused,
+                clock=report.clock.value,
+                codes=list(report.codes),
+            ),
+        )
+
+
 class HealthOut(Out):
     """How the ingest side is doing, counted since this server started."""
 
@@ -281,6 +329,7 @@ class HealthOut(Out):
     refused: int
     last_stored: datetime | None
     gateways_online: int
+    gateways: list[GatewayOut]
 
 
 def at_minute(minute: int) -> datetime:

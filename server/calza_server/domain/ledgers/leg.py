@@ -72,10 +72,23 @@ class LegLedger:
         """The ankle pressure of the leg's worn minutes in mmHg, by the stocking that decided each; NaN elsewhere."""
         ankle = np.full(len(self.ledger), np.nan, np.float32)
         for one in self.stockings:
-            its_own = np.array([*(source.serial == one.serial for source in self.ledger.sources), False])
-            decided = its_own[self.ledger.source] & (self.ledger.state == State.WORN)  # NOWHERE is -1: the last, False
+            decided = self._decided_by(one) & (self.ledger.state == State.WORN)
             ankle[decided] = one.worn_ankle[decided]
         return ankle
+
+    @property
+    def clock(self) -> npt.NDArray[np.uint8]:
+        """How well it is known when each minute was (`ClockConfidence`), by the stocking that decided it."""
+        confidence = np.zeros(len(self.ledger), np.uint8)
+        for one in self.stockings:
+            decided = self._decided_by(one)
+            confidence[decided] = one.grid.clock[decided]
+        return confidence
+
+    def _decided_by(self, one: StockingLedger) -> npt.NDArray[np.bool_]:
+        its_own = np.array([*(source.serial == one.serial for source in self.ledger.sources), False])
+        decided: npt.NDArray[np.bool_] = its_own[self.ledger.source]  # NOWHERE is -1: the last, False
+        return decided
 
     @property
     def minutes_by_reason(self) -> dict[Reason, int]:

@@ -19,6 +19,7 @@ class MinuteGrid:
 
     Pressures and ripple in mmHg, skin in degC, NaN where missing. `flags` holds `MinuteFlag` bits. `present` tells a
     minute that was recorded from one that was not. `record` and `log` (an index into `logs`) say where it came from.
+    `clock` holds `ClockConfidence` values: how well it is known that a reading belongs to this minute and no other.
     `clock_lost` marks absent minutes that a held record may belong to, if only its clock could be trusted;
     `unplaced_minutes` counts what is held but lies on no minute for that reason.
     """
@@ -33,6 +34,7 @@ class MinuteGrid:
     present: npt.NDArray[np.bool_]
     record: npt.NDArray[np.int64]
     log: npt.NDArray[np.int16]
+    clock: npt.NDArray[np.uint8]
     clock_lost: npt.NDArray[np.bool_]
     logs: tuple[bytes, ...] = field(default=())
     unplaced_minutes: int = 0
@@ -65,6 +67,7 @@ class MinuteGrid:
             present=np.zeros(n, np.bool_),
             record=np.full(n, NOWHERE, np.int64),
             log=np.full(n, NOWHERE, np.int16),
+            clock=np.zeros(n, np.uint8),
             clock_lost=np.zeros(n, np.bool_),
             logs=logs,
         )

@@ -17,6 +17,7 @@ import numpy as np
 from calza_server.domain.recording.grid import MinuteGrid
 from calza_server.domain.recording.placement_clock import (
     SEALED_WITHIN_S,
+    ClockConfidence,
     ClockSighting,
     believed,
     of_one_clock,
@@ -45,7 +46,7 @@ def place(readings: Readings, sightings: Sequence[ClockSighting], start_minute: 
     log wins, so the order of arrival never matters.
     """
     grid = MinuteGrid.empty(start_minute, end_minute, readings.logs)
-    true_s, placed = _true_seconds(readings, sightings)
+    true_s, placed, confidence = _true_seconds(readings, sightings)
     minute = (true_s + MINUTE_S // 2) // MINUTE_S - start_minute  # the slot a minute overlaps most
     rows = np.flatnonzero(placed & (minute >= 0) & (minute < len(grid)))
     if len(readings.logs) > 1:
@@ -63,6 +64,7 @@ def place(readings: Readings, sightings: Sequence[ClockSighting], start_minute: 
     grid.present[slot] = True
     grid.record[slot] = readings.record[picked]
     grid.log[slot] = readings.log[picked]
+    grid.clock[slot] = confidence[picked]
     if bool(placed.all()):
         return grid
     _mark_lost(grid, readings, minute, placed)
@@ -78,10 +80,10 @@ def _span(indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | slice:
 
 def _true_seconds(
     readings: Readings, sightings: Sequence[ClockSighting]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
     true_s = readings.device_s.copy()
     placed = readings.synchronised.copy()
-    verified = np.zeros(len(readings), np.bool_)
+    confidence = np.full(len(readings), ClockConfidence.LOW, np.uint8)
     ordered = sorted((s for s in sightings if s.log_id in readings.logs), key=_timeline)
     timelines = [of_one_clock(list(group)) for _, group in groupby(ordered, key=_timeline)]
     begins = {seen[0].timeline for seen in timelines}
@@ -98,9 +100,9 @@ def _true_seconds(
         offset[clock_set & (np.abs(offset) <= CLOCK_ERROR_LEFT_ALONE_S)] = 0
         true_s[rows] = readings.device_s[rows] + offset
         placed[rows] = True
-        verified[rows] = timeline.verified
-    placed &= ~out_of_order(readings, true_s, placed, verified, ordered)
-    return true_s, placed
+        confidence[rows] = timeline.confidence
+    placed &= ~out_of_order(readings, true_s, placed, confidence == ClockConfidence.HIGH, ordered)
+    return true_s, placed, confidence
 
 
 def _timeline(sighting: ClockSighting) -> tuple[bytes, int]:

@@ -3,11 +3,12 @@
 A gateway is somebody's phone, and its clock may be wrong by hours. The server knows its own clock and when each report
 reached it. Three rules follow, and all the figures in them are our proposal:
 
-1. Nothing is seen after it was reported. A report whose time lies after its receipt is put aside; if even the
-   stocking's clock showed more than the time of receipt, that clock is ahead and its own word is worth nothing.
+1. Nothing is seen after it was reported, nor before there were stockings. A report that says so is put aside; if even
+   the stocking's clock showed more than the time of receipt, that clock is ahead and its own word is worth nothing.
 2. A report that arrived at once is *verified*: it can be wrong by no more than it took to arrive. A late one cannot be
    verified. It counts if it agrees with the verified ones of its timeline, or, where there are none, with more than
-   half of what was said about that timeline, to which the stocking's own clock, once set, adds one voice.
+   half of what was said about that timeline, to which the stocking's own clock, once set, adds one voice. A gateway
+   that says itself that nobody keeps its clock right has a voice only where no other gateway has spoken.
 3. Record numbers rise with time. What is not verified and would lie on the wrong side of what is, lies nowhere.
 
 What the rules cannot know: two wrong clocks that agree, with nobody there to contradict them.
@@ -16,6 +17,7 @@ What the rules cannot know: two wrong clocks that agree, with nobody there to co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -34,9 +36,23 @@ AFTER_RECEIPT_S: Final = 30  # two good clocks differ by less; half a minute mov
 LIVE_WITHIN_S: Final = 60  # from the reading of the clock to this server; a verified time is wrong by so much at most
 AGREE_WITHIN_S: Final = 60
 DRIFT_ALLOWED: Final = 200e-6  # a cheap crystal in the cold loses 100 ppm; twice that, and no more than 17 s a day
-NO_STOCKING_BEFORE_S: Final = 1_577_836_800  # 2020-01-01: a clock that shows less counts from when power came back
+NO_STOCKING_BEFORE_S: Final = 1_577_836_800  # 2020-01-01: a clock that shows less was never set since it had power
 SEALED_WITHIN_S: Final = 120  # setting a clock seals the open record; the visit has looked at the clock just before
 ORDER_SLACK_S: Final = 120  # two verified times, each wrong by the most it can be
+
+
+class ClockConfidence(IntEnum):
+    """How well it is known when a minute was."""
+
+    NONE = 0  # nobody says: no reading here, or one that came with its time from elsewhere
+    LOW = 1  # by the stocking's own clock alone, or by gateways that say themselves that theirs may be wrong
+    FAIR = 2  # by gateways whose reports came late
+    HIGH = 3  # by a report that reached this server at once, beside its own clock
+
+    @property
+    def word(self) -> str:
+        """The stable lower-case word for files and the API."""
+        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,8 @@ class ClockSighting:
 
     Records `timeline_first_record` <= r < `next_record` of the log had been written on that clock at that moment.
     `received_s` is when this server heard of it, by its own clock; None: not known, and then it is taken as it stands.
-    `battery_percent` is what the stocking said of itself in that visit.
+    `battery_percent` is what the stocking said of itself in that visit. `unsure`: by the gateway's own word nobody
+    keeps its clock right.
     """
 
     log_id: bytes
@@ -55,6 +72,7 @@ class ClockSighting:
     true_s: int
     received_s: int | None = None
     battery_percent: int | None = None
+    unsure: bool = False
 
     @property
     def ahead_s(self) -> int:
@@ -73,8 +91,9 @@ class ClockSighting:
 
     @property
     def impossible(self) -> bool:
-        """Whether it claims to have been made after it was received."""
-        return self.received_s is not None and self.true_s > self.received_s + AFTER_RECEIPT_S
+        """Whether it claims to have been made after it was received, or before there was any stocking."""
+        early = self.true_s < NO_STOCKING_BEFORE_S  # a gateway that booted without a clock believes it is 1970
+        return early or (self.received_s is not None and self.true_s > self.received_s + AFTER_RECEIPT_S)
 
     @property
     def verified(self) -> bool:
@@ -101,8 +120,13 @@ class Timeline:
 
     seen_s: Seconds
     ahead_s: Seconds
-    verified: bool
+    confidence: ClockConfidence
     own_word_refuted: bool
+
+    @property
+    def verified(self) -> bool:
+        """Whether this server heard of a look at the clock at once."""
+        return self.confidence is ClockConfidence.HIGH
 
     def correction_s(self, device_s: Seconds) -> Seconds:
         """What to add to these device times: in a line between two sightings, as a crystal drifts; level beyond."""
@@ -137,9 +161,15 @@ def believed(sightings: Sequence[ClockSighting], *, clock_was_set: bool) -> Time
     return Timeline(
         seen_s=np.array(list(points), np.int64),
         ahead_s=np.array(list(points.values()), np.int64),
-        verified=bool(live),
+        confidence=_confidence(kept, verified=bool(live)),
         own_word_refuted=refuted,
     )
+
+
+def _confidence(kept: Sequence[ClockSighting], *, verified: bool) -> ClockConfidence:
+    if verified:
+        return ClockConfidence.HIGH
+    return ClockConfidence.LOW if all(one.unsure for one in kept) else ClockConfidence.FAIR
 
 
 def _agreeing(
@@ -154,11 +184,15 @@ def _agreeing(
         away = np.minimum(np.abs(seen - at[after]), np.abs(seen - at[np.maximum(after - 1, 0)]))
         agree = np.abs(ahead - np.interp(seen, at, by)) <= AGREE_WITHIN_S + DRIFT_ALLOWED * away
         return [one for one, good in zip(possible, agree.tolist(), strict=True) if good or one.verified]
-    voices = np.append(ahead, 0.0) if own_word else ahead
-    near = np.abs(voices - np.median(voices)) <= AGREE_WITHIN_S + DRIFT_ALLOWED * float(np.ptp(seen))
-    if 2 * np.count_nonzero(near) <= len(voices):
+    sure = np.array([not one.unsure for one in possible])
+    voices = ahead[sure] if sure.any() else ahead
+    if own_word:
+        voices = np.append(voices, 0.0)
+    middle, allowed = np.median(voices), AGREE_WITHIN_S + DRIFT_ALLOWED * float(np.ptp(seen))
+    if 2 * np.count_nonzero(np.abs(voices - middle) <= allowed) <= len(voices):
         return []
-    return [one for one, good in zip(possible, near.tolist(), strict=False) if good]
+    near = np.abs(ahead - middle) <= allowed  # whoever agrees is heard, with a voice or without
+    return [one for one, good in zip(possible, near.tolist(), strict=True) if good]
 
 
 def out_of_order(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from calza_server.domain.recording.readings import CHANNELS, Readings
-from calza_wire.elapsed_time import ETS_EPOCH_UNIX_S, TimeSource
+from calza_wire.elapsed_time import ETS_EPOCH_UNIX_S, NO_SOURCES
 from calza_wire.errors import WireError
 from calza_wire.minute_block import (
     LOG_ID_OCTETS,
@@ -190,7 +190,7 @@ def _lot(where: BlockLayout, rows: list[int], octets: npt.NDArray[np.uint8]) -> 
     return _Lot(
         rows=rows,
         start_s=clock.view("<i8")[:, 0] + ETS_EPOCH_UNIX_S,
-        synchronised=octets[:, where.time_source] != TimeSource.NOT_SYNCHRONISED,
+        synchronised=~np.isin(octets[:, where.time_source], NO_SOURCES),
         values=values,
         flags=octets[:, where.flags : where.flags + minutes],
     )
