@@ -5,14 +5,13 @@ Results go to standard output, everything else to standard error. Exit code 0: d
 
 import asyncio
 import json
-import logging
 import os
 import random
 import signal
 import sys
-import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -20,9 +19,11 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from calza_gateway import cli_radio
+from calza_gateway import cli_radio, cli_status
 from calza_gateway.bonds import StateError, read_stockings
+from calza_gateway.box_settings import MetricsError
 from calza_gateway.events import Tell
+from calza_gateway.journal_log import journal_lines, log_to
 from calza_gateway.lock import LockedError, only_one
 from calza_gateway.ports import OutboxError, RadioError
 from calza_gateway.progress import Bars, json_lines, log_lines
@@ -40,26 +41,14 @@ Examples:
 
 Every setting can also come from the environment: CALZA_GATEWAY_ID, CALZA_GATEWAY_BROKER, CALZA_GATEWAY_PASSWORD,
 CALZA_GATEWAY_PASSWORD_FILE, CALZA_GATEWAY_CA_FILE, CALZA_GATEWAY_RADIO, CALZA_GATEWAY_STATE, CALZA_GATEWAY_INTERVAL,
-CALZA_GATEWAY_TIMEOUT.
+CALZA_GATEWAY_TIMEOUT, CALZA_GATEWAY_METRICS, CALZA_GATEWAY_OUTBOX_LIMIT, CALZA_GATEWAY_FREE_DISK.
 """
-STATUS_EXAMPLES = """
-Examples:
-
-  calza gateway status
-
-  calza gateway status --state /var/lib/calza --json
-"""
-
 app = typer.Typer(
     no_args_is_help=True,
     help="Read stockings over Bluetooth LE and forward them over MQTT.",
     epilog="Start with `calza gateway scan`, then `pair`, then `run`.",
 )
 cli_radio.register(app)
-
-StateOption = Annotated[
-    Path | None, typer.Option("--state", help=f"The gateway's state folder. Default: {SETTINGS['state']}.")
-]
 
 
 @app.command(epilog=RUN_EXAMPLES)
@@ -72,8 +61,10 @@ def run(
     ] = None,
     password_file: Annotated[Path | None, typer.Option(help="A file with the broker password.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="The certificate authority of an mqtts broker.")] = None,
-    radio: cli_radio.RadioOption = None,
-    state: StateOption = None,
+    radio: Annotated[
+        list[str] | None, typer.Option(help="bluez, bluez:hci1 or sim:tcp://HOST:PORT; may be given several times.")
+    ] = None,
+    state: cli_status.StateOption = None,
     interval: Annotated[
         float | None, typer.Option(help=f"Seconds between two syncs of a stocking. Default: {SETTINGS['interval']}.")
     ] = None,
@@ -83,6 +74,15 @@ def run(
     ] = False,
     timeout: Annotated[
         float | None, typer.Option(help=f"Seconds that --once may take in all. Default: {SETTINGS['timeout']}.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Offer figures for Prometheus at HOST:PORT, such as 127.0.0.1:9464.")
+    ] = None,
+    outbox_limit: Annotated[
+        int | None, typer.Option(help=f"Records the outbox may hold. Default: {SETTINGS['outbox_limit']}.")
+    ] = None,
+    free_disk: Annotated[
+        int | None, typer.Option(help=f"Megabytes of the disk to leave free. Default: {SETTINGS['free_disk']}.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line for programs.")] = False,
 ) -> None:
@@ -94,22 +94,24 @@ def run(
         "broker": broker,
         "password_file": _text(password_file),
         "ca_file": _text(ca_file),
-        "radio": radio,
+        "radio": ",".join(radio) if radio else None,
         "state": _text(state),
         "interval": _text(interval),
         "timeout": _text(timeout),
+        "metrics": metrics,
+        "outbox_limit": _text(outbox_limit),
+        "free_disk": _text(free_disk),
     }
     try:
         settings = resolve(flags, os.environ)
     except SettingsError as error:
         _end(MISUSED, str(error))
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    logging.getLogger("calza.gateway").setLevel(logging.INFO)
+    journal = log_to(sys.stderr, os.environ)
     try:
-        with only_one(settings.state), _display(as_json=as_json) as tell:
+        with only_one(settings.state), _display(as_json=as_json, journal=journal) as tell:
             stopped = "stopped before the end" if once else None
             failure = asyncio.run(_until_signalled(_run(settings, tell, live=live, once=once), stopped))
-    except (LockedError, StateError, OutboxError, RadioError) as error:
+    except (LockedError, StateError, OutboxError, RadioError, MetricsError) as error:
         if as_json:
             _print_json({"event": "error", "reason": error.code, "sentence": str(error), "serial": None})
         _end(FAILED, str(error))
@@ -117,23 +119,7 @@ def run(
         _end(FAILED, failure)
 
 
-@app.command(epilog=STATUS_EXAMPLES)
-def status(
-    state: StateOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")] = False,
-) -> None:
-    """What waits, what was refused, and when each stocking was last heard."""
-    from calza_gateway.status import read_status, show
-
-    folder = state or Path(os.environ.get("CALZA_GATEWAY_STATE") or str(SETTINGS["state"]))
-    try:
-        found = read_status(folder, read_stockings(folder))
-    except (OutboxError, StateError) as error:
-        _end(FAILED, str(error))
-    if as_json:
-        _print_json(found.document())
-    else:
-        show(found, Console(), int(time.time() * 1000))
+cli_status.register(app)
 
 
 async def _run(settings: Settings, tell: Tell, *, live: bool, once: bool) -> str | None:
@@ -142,10 +128,12 @@ async def _run(settings: Settings, tell: Tell, *, live: bool, once: bool) -> str
     from calza_gateway.adapters.paho_link import PahoLink, Presence
     from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
     from calza_gateway.adapters.system_clock import SystemClock
+    from calza_gateway.box import Box
+    from calza_gateway.outbox_limit import OutboxLimit
     from calza_gateway.radio_spec import open_radio
     from calza_gateway.status import OUTBOX_FILE
-    from calza_wire.messages import GatewayStatus
-    from calza_wire.topics import Kind, down, up
+    from calza_wire.gateway_status import GatewayStatus
+    from calza_wire.topics import DOWNWARDS, Kind, down, up
 
     stockings = read_stockings(settings.state)
     if not stockings:
@@ -160,34 +148,40 @@ async def _run(settings: Settings, tell: Tell, *, live: bool, once: bool) -> str
         link = PahoLink(
             settings.broker,
             client_id=settings.gateway,
-            subscriptions=[down(settings.gateway, kind) for kind in (Kind.WANTED, Kind.RECEIPT)],
+            subscriptions=[down(settings.gateway, kind) for kind in DOWNWARDS],
             presence=presence,
             jitter=random.random,
             ca_file=settings.ca_file,
         )
     except OSError as error:
         return f"the certificate file {settings.ca_file} cannot be used: {error}"
-    outbox = SqliteOutbox.open(settings.state / OUTBOX_FILE)
+    limit = OutboxLimit.on_disk(settings.state, settings.outbox_limit, settings.free_disk)
+    outbox = SqliteOutbox.open(settings.state / OUTBOX_FILE, limit)
+    clock = SystemClock()
+    box = Box(settings, clock, tell, os.environ)
     try:
-        radio = open_radio(settings.radio, settings.state)
+        radios = {spec.name: open_radio(spec, settings.state) for spec in settings.radios}
         try:
             parts = service.Parts(
                 gateway=settings.gateway,
                 software=software,
                 stockings=stockings,
-                radio=radio,
+                radios=radios,
                 outbox=outbox,
                 link=link,
-                clock=SystemClock(),
-                tell=tell,
+                clock=clock,
+                tell=box.tell,
                 interval_s=settings.interval_s,
+                pulse=box.pulse,
             )
+            beside = partial(box.beside, outbox=outbox, link=link, software=software, stockings=len(stockings))
             if once:
-                return (await service.once(parts, settings.timeout_s)).sentence
-            await service.serve(parts, live=live)
+                return (await beside(service.once(parts, settings.timeout_s))).sentence
+            await beside(service.serve(parts, live=live))
             return None
         finally:
-            await radio.close()
+            for radio in radios.values():
+                await radio.close()
     finally:
         outbox.close()
 
@@ -202,15 +196,16 @@ async def _until_signalled(work: Coroutine[None, None, str | None], stopped: str
             loop.remove_signal_handler(number)
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    with suppress(NotImplementedError):  # Windows: Ctrl-C cancels the task by itself, and there is nothing else
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
     with suppress(asyncio.CancelledError):
         return await task
     return stopped
 
 
 @contextmanager
-def _display(*, as_json: bool) -> Iterator[Tell]:
+def _display(*, as_json: bool, journal: bool) -> Iterator[Tell]:
     console = Console(stderr=True)
     if as_json:
         yield json_lines(sys.stdout)
@@ -218,7 +213,7 @@ def _display(*, as_json: bool) -> Iterator[Tell]:
         with Bars(console) as bars:
             yield bars.tell
     else:
-        yield log_lines
+        yield journal_lines() if journal else log_lines
 
 
 def _software() -> str:

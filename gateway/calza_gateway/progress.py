@@ -22,6 +22,8 @@ EVENT_NAMES: Final[dict[type[GatewayEvent], str]] = {
     events.Drained: "drained",
     events.LiveMinuteCame: "live",
     events.Problem: "error",
+    events.AdapterChanged: "adapter",
+    events.StockingChanged: "stocking",
 }
 
 _log = logging.getLogger("calza.gateway")
@@ -47,6 +49,10 @@ def sentence(event: GatewayEvent) -> str | None:
             return "nothing waits for the server" + (f"; {refused} refused records are kept" if refused else "")
         case events.Problem(_, text, serial):
             return f"{serial}: {text}" if serial else text
+        case events.AdapterChanged(adapter):
+            return f"adapter {adapter.name}: {adapter.sentence or adapter.state.value}"
+        case events.StockingChanged(stocking):
+            return f"{stocking.serial}: {stocking.sentence or stocking.state.value.replace('_', ' ')}"
         case events.Progress() | events.LiveMinuteCame():  # readings do not belong in a log
             return None
 
@@ -60,8 +66,9 @@ def live_words(event: events.LiveMinuteCame) -> str:
 
 
 def as_json(event: GatewayEvent) -> str:
-    """The event as one line of JSON."""
-    return json.dumps({"event": EVENT_NAMES[type(event)], **asdict(event)})
+    """The event as one line of JSON; of a standing its own fields."""
+    fields = event.standing if isinstance(event, events.AdapterChanged | events.StockingChanged) else event
+    return json.dumps({"event": EVENT_NAMES[type(event)], **asdict(fields)})
 
 
 def json_lines(out: TextIO) -> Callable[[GatewayEvent], None]:
@@ -110,5 +117,5 @@ class Bars:
                     self._progress.update(self._bars[serial], completed=fetched)
             case events.LiveMinuteCame():
                 self._progress.console.print(live_words(event), markup=False, highlight=False)
-            case events.Problem() | events.Broker() | events.SyncEnded():
+            case events.Problem() | events.Broker() | events.SyncEnded() | events.AdapterChanged():
                 self._progress.console.print(sentence(event), markup=False, highlight=False)

@@ -43,6 +43,7 @@ class Stage:
     link: MqttLink
     say: Callable[[str, bytes], None]
     heard: Callable[[str, bytes], None]
+    kept: Callable[[str], bytes | None]
     cut: Callable[[], None]
     restore: Callable[[], None]
 
@@ -73,11 +74,18 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         def heard(topic: str, payload: bytes) -> None:
             assert (topic, payload) in [one[:2] for one in fake.published]
 
-        yield Stage(fake, fake.say, heard, fake.down, fake.up)
+        yield Stage(fake, fake.say, heard, fake.retained.get, fake.down, fake.up)
         return
     broker: Mosquitto = request.getfixturevalue("mosquitto")
     with Server(broker.port) as server:
-        yield Stage(paho(broker, request.param), server.publish, server.wait_for, broker.kill, broker.start)
+
+        def kept(topic: str) -> bytes | None:
+            with Server(broker.port) as late:
+                late.wait_for(STATUS, b"how it is")  # the broker sends all it keeps before anything newer
+                return {name: payload for name, payload, retained in late.heard if retained}.get(topic)
+
+        link = paho(broker, request.param)
+        yield Stage(link, server.publish, server.wait_for, kept, broker.kill, broker.start)
 
 
 @asynccontextmanager
@@ -108,6 +116,16 @@ async def test_only_a_publish_with_a_token_is_acknowledged(stage: Stage) -> None
         assert stage.link.publish(UP, b"with", qos=1, token=9)
         assert await events.wait_for(BrokerAck, 2) == BrokerAck(9, accepted=True)
         assert next(event for event in events.seen if isinstance(event, BrokerAck)) == BrokerAck(7, accepted=True)
+
+
+async def test_only_what_is_published_with_retain_is_kept_for_who_comes_later(stage: Stage) -> None:
+    async with running(stage.link) as events:
+        await events.wait_for(BrokerUp)
+        assert stage.link.publish(STATUS, b"how it is", qos=1, retain=True)
+        assert stage.link.publish(UP, b"passing", qos=1)
+        await asyncio.to_thread(stage.heard, UP, b"passing")
+        assert await asyncio.to_thread(stage.kept, STATUS) == b"how it is"
+        assert await asyncio.to_thread(stage.kept, UP) is None
 
 
 async def test_messages_arrive_in_order_with_their_octets(stage: Stage) -> None:

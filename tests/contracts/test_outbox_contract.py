@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
-from calza_gateway.ports import Contact, Outbox, Settled
+from calza_gateway.outbox_limit import REPORTS_PER_RECORD, OutboxLimit
+from calza_gateway.ports import Contact, Outbox, OutboxFullError, Settled
 from calza_wire.messages import Receipt, Refusal, RefusalReason, StoredRanges
 from calza_wire.ranges import RangeSet, RecordRange
 from calza_wire.records import Record, digest, encode_record
@@ -19,6 +21,7 @@ from calza_wire.records import Record, digest, encode_record
 SERIAL, OTHER = "CZ-0001", "CZ-0002"
 LOG, OTHER_LOG = bytes(8), bytes(range(8))
 BODY = b"observation"
+FLOOR = 200_000_000
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -170,6 +173,87 @@ def test_a_failed_visit_keeps_the_time_of_the_last_good_one(outbox: Outbox) -> N
     assert outbox.contacts() == [Contact(SERIAL, 20, "disconnected", 10), Contact(OTHER, 11, "not_found", None)]
 
 
+def test_what_a_visit_found_is_kept_until_the_next_visit(outbox: Outbox) -> None:
+    first = Contact(SERIAL, 10, "ok", 10, backlog=0, clock_error_ms=-86_400_000, battery_percent=81)
+    outbox.note_contact(first)
+    assert outbox.contacts() == [first]
+    cut_short = Contact(SERIAL, 20, "disconnected", None, backlog=12, clock_error_ms=None, battery_percent=80)
+    outbox.note_contact(cut_short)
+    assert outbox.contacts() == [Contact(SERIAL, 20, "disconnected", 10, 12, None, 80)]
+    outbox.note_contact(Contact(SERIAL, 30, "not_found", None))
+    assert outbox.contacts() == [Contact(SERIAL, 30, "not_found", 10, None, None, None)], "nothing of an older visit"
+
+
+@dataclass
+class Disk:
+    """A disk with so many octets free."""
+
+    free: int = FLOOR
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def limited(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> Iterator[Outbox]:
+    """At most three records; `FLOOR` octets of the disk stay free."""
+    limit = OutboxLimit(3, FLOOR, lambda: disk.free)
+    made: Outbox = MemoryOutbox(limit)
+    if request.param == "sqlite":
+        made = SqliteOutbox.open(tmp_path / "outbox.db", limit)
+    yield made
+    made.close()
+
+
+def test_at_the_limit_nothing_is_taken_and_nothing_dropped_until_there_is_room(limited: Outbox) -> None:
+    limited.put(SERIAL, LOG, records(1, 2), 10)
+    with pytest.raises(OutboxFullError, match="limit of 3 records") as caught:
+        limited.put(SERIAL, LOG, records(2, 3, 4), 20)
+    assert caught.value.code == "outbox_full"
+    assert [number for _, _, number in numbers(limited)] == [1, 2], "all of a group or nothing"
+    assert limited.put(SERIAL, LOG, records(3), 30) == 1, "what fits is taken"
+    assert limited.put(SERIAL, LOG, records(1, 2, 3), 40) == 0, "what is held already needs no room"
+    limited.settle(stored((1, 1)), 50)
+    assert limited.put(SERIAL, LOG, records(4), 60) == 1, "it goes on by itself"
+    assert [number for _, _, number in numbers(limited)] == [2, 3, 4]
+
+
+def test_refused_records_take_room_too(limited: Outbox) -> None:
+    limited.put(SERIAL, LOG, records(1, 2, 3), 10)
+    limited.settle(refused(2, RefusalReason.FORGED), 20)
+    with pytest.raises(OutboxFullError):
+        limited.put(SERIAL, LOG, records(4), 30)
+    assert limited.put(SERIAL, LOG, records(2), 40) == 0
+    assert 2 in limited.held(SERIAL, LOG), "a second reading of what was spoilt is remembered even when full"
+
+
+def test_reports_have_a_limit_of_their_own(limited: Outbox) -> None:
+    for _ in range(3 * REPORTS_PER_RECORD):
+        limited.put_report(SERIAL, b"report")
+    with pytest.raises(OutboxFullError, match="sync reports"):
+        limited.put_report(SERIAL, b"one more")
+    assert len(limited.reports(1000)) == 3 * REPORTS_PER_RECORD
+
+
+def test_a_disk_that_runs_low_stops_what_grows_and_lets_receipts_through(limited: Outbox, disk: Disk) -> None:
+    limited.put(SERIAL, LOG, records(1), 10)
+    limited.put_report(SERIAL, b"report")
+    disk.free = 0
+    with pytest.raises(OutboxFullError, match="free some space") as caught:
+        limited.put(SERIAL, LOG, records(2), 20)
+    assert caught.value.code == "disk_full"
+    with pytest.raises(OutboxFullError):
+        limited.put_report(SERIAL, b"another")
+    limited.note_contact(Contact(SERIAL, 20, "disk_full", None))
+    assert limited.settle(stored((1, 1)), 30).stored
+    limited.drop_report(limited.reports(1)[0].key)
+    assert (limited.waiting(), limited.reports(1)) == (0, [])
+    disk.free = FLOOR
+    assert limited.put(SERIAL, LOG, records(2), 40) == 1
+
+
 def test_counts_add_up(outbox: Outbox) -> None:
     assert outbox.counts().oldest_ms is None
     outbox.put(SERIAL, LOG, records(1, 2, 3), 10)
@@ -191,11 +275,19 @@ class _BothAlike(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.both: tuple[Outbox, Outbox] = (MemoryOutbox(), SqliteOutbox.open(Path(self.folder.name) / "outbox.db"))
+        limit = OutboxLimit(9, 0, lambda: 0)
+        path = Path(self.folder.name) / "outbox.db"
+        self.both: tuple[Outbox, Outbox] = (MemoryOutbox(limit), SqliteOutbox.open(path, limit))
         self.time_ms = 0
 
     def alike(self, ask: Callable[[Outbox], object]) -> None:
-        memory, sqlite = (ask(outbox) for outbox in self.both)
+        def answer(outbox: Outbox) -> object:
+            try:
+                return ask(outbox)
+            except OutboxFullError as error:
+                return error.code
+
+        memory, sqlite = (answer(outbox) for outbox in self.both)
         assert memory == sqlite
 
     number = st.integers(0, 6)

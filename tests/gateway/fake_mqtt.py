@@ -11,6 +11,7 @@ class FakeMqttLink:
 
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes, int]] = []
+        self.retained: dict[str, bytes] = {}
         self.acknowledge = True
         self.accepts = True
         self.comes_up = True
@@ -43,10 +44,12 @@ class FakeMqttLink:
     def say(self, topic: str, payload: bytes) -> None:
         self.tell(BrokerMessage(topic, payload))
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None) -> bool:
+    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
         if not self.is_up:
             return False
         self.published.append((topic, payload, qos))
+        if retain:
+            self.retained[topic] = payload
         self._news.set()
         if token is not None and self.acknowledge:
             self.tell(BrokerAck(token, accepted=self.accepts))

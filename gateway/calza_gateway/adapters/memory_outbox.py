@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from calza_gateway.outbox_limit import OutboxLimit
 from calza_gateway.ports import (
     Contact,
     OutboxCounts,
@@ -31,7 +32,8 @@ class _Row:
 class MemoryOutbox:
     """See `calza_gateway.ports.Outbox`."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: OutboxLimit | None = None) -> None:
+        self._limit = limit
         self._lock = threading.RLock()
         self._rows: dict[int, _Row] = {}
         self._receipted: dict[tuple[str, bytes], RangeSet] = {}
@@ -47,24 +49,29 @@ class MemoryOutbox:
         return [row for row in self._rows.values() if row.refusal is None]
 
     def put(self, serial: str, log_id: bytes, records: Sequence[Record], now_ms: int) -> int:
-        new = 0
+        new: list[_Row] = []
+        again: list[_Row] = []
         with self._lock:
             for record in records:
                 payload = encode_record(record.number, record.body)
                 name = digest(payload)
                 same = [
                     row
-                    for row in self._rows.values()
+                    for row in (*self._rows.values(), *new)
                     if (row.item.serial, row.item.log_id, row.item.number, row.digest)
                     == (serial, log_id, record.number, name)
                 ]
                 if same:
-                    same[0].readings += same[0].refusal is not None
+                    again += [row for row in same if row.refusal is not None]
                 else:
                     item = OutboxRecord(self._key(), serial, log_id, record.number, payload)
-                    self._rows[item.key] = _Row(item, name, now_ms)
-                    new += 1
-        return new
+                    new.append(_Row(item, name, now_ms))
+            if new and self._limit is not None:
+                self._limit.check_records(len(self._rows) + len(new))
+            for row in again:
+                row.readings += 1
+            self._rows.update({row.item.key: row for row in new})
+        return len(new)
 
     def pending(self, limit: int, after: int = 0) -> list[OutboxRecord]:
         with self._lock:
@@ -134,6 +141,8 @@ class MemoryOutbox:
 
     def put_report(self, serial: str, payload: bytes) -> None:
         with self._lock:
+            if self._limit is not None:
+                self._limit.check_reports(len(self._reports) + 1)
             report = OutboxReport(self._key(), serial, payload)
             self._reports[report.key] = report
 

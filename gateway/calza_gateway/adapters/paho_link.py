@@ -109,8 +109,8 @@ class PahoLink:
             await asyncio.sleep(delay_s * (1 - self._jitter() / 2))
             delay_s = min(BACKOFF_MAX_S, delay_s * 2)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None) -> bool:
-        return self._connection is not None and self._connection.publish(topic, payload, qos, token)
+    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
+        return self._connection is not None and self._connection.publish(topic, payload, qos, token, retain=retain)
 
     def _client(self, version: MQTTProtocolVersion) -> Client:
         five = version is MQTTProtocolVersion.MQTTv5
@@ -189,11 +189,11 @@ class _Connection:
             self.ended.result()
         raise _BrokerError("no_answer", sentence)
 
-    def publish(self, topic: str, payload: bytes, qos: int, token: int | None) -> bool:
+    def publish(self, topic: str, payload: bytes, qos: int, token: int | None, *, retain: bool) -> bool:
         if self.ended.done():
             return False
         self._watching = self._watching or token is not None
-        info = self._client.publish(topic, payload, qos)
+        info = self._client.publish(topic, payload, qos, retain)
         if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
             return False
         if token is not None:

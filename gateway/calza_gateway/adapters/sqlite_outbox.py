@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from calza_gateway.adapters.outbox_schema import SCHEMA_VERSION, statements_from
+from calza_gateway.outbox_limit import OutboxLimit
 from calza_gateway.ports import (
     Contact,
     OutboxCounts,
@@ -27,46 +29,29 @@ from calza_wire.messages import Receipt, RefusalReason
 from calza_wire.ranges import RangeSet, RecordRange
 from calza_wire.records import Record, digest, encode_record
 
-SCHEMA_VERSION: Final = 1
 BUSY_LIMIT_MS: Final = 5_000  # how long to wait for a reader's lock before it is an error
 FILE_MODE: Final = 0o600  # readings are health data
 SPOILT: Final = (RefusalReason.MALFORMED.value, RefusalReason.FORGED.value)  # what a second reading might cure
-
-# AUTOINCREMENT: a key must never be used again, because the relay remembers keys that are under way.
-SCHEMA: Final = """
-create table record (
-    key integer primary key autoincrement, serial text not null, log_id blob not null, number integer not null,
-    digest text not null, payload blob not null, put_ms integer not null,
-    reason text, detail text, refused_ms integer, readings integer not null default 1,
-    unique (serial, log_id, number, digest)
-) strict;
-create index record_waiting on record (key) where reason is null;
-create index record_by_digest on record (serial, digest);
-create table receipted (
-    serial text not null, log_id blob not null, first integer not null, last integer not null,
-    primary key (serial, log_id, first)
-) strict, without rowid;
-create table report (key integer primary key autoincrement, serial text not null, payload blob not null) strict;
-create table contact (serial text primary key, tried_ms integer not null, outcome text not null, synced_ms integer)
-    strict, without rowid;
-"""
 
 
 class SqliteOutbox:
     """See `calza_gateway.ports.Outbox`; `open` or `open_readonly` makes one."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, limit: OutboxLimit | None = None) -> None:
         self._database = database
+        self._limit = limit
         self._lock = threading.Lock()
+        self._version = 0  # of the file; above `SCHEMA_VERSION` if a newer program wrote it
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteOutbox":
-        """Open or create the file. Raises `OutboxError` ("outbox_unusable", "outbox_too_new") or `OutboxFullError`."""
+    def open(cls, path: Path, limit: OutboxLimit | None = None) -> "SqliteOutbox":
+        """Open, create or update the file. Raises `OutboxError` ("outbox_unusable", "outbox_too_new") or
+        `OutboxFullError`."""
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))  # SQLite's own files inherit this mode
         except OSError as error:
             raise _translated(error, path) from error
-        outbox = cls(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+        outbox = cls(sqlite3.connect(path, isolation_level=None, check_same_thread=False), limit)
         try:
             outbox._prepare(path)
         except BaseException:
@@ -83,7 +68,7 @@ class SqliteOutbox:
             raise _translated(error, path) from error
         outbox = cls(database)
         try:
-            outbox._check_version(path)
+            outbox._version = outbox._look(path)
         except BaseException:
             outbox.close()
             raise
@@ -96,20 +81,23 @@ class SqliteOutbox:
             self._database.execute("pragma synchronous = full")
         except sqlite3.Error as error:
             raise _translated(error, path) from error
-        if self._check_version(path) == 0:
+        if self._look(path) < SCHEMA_VERSION:
             with self._transaction() as database:
-                for statement in SCHEMA.split(";"):
+                for statement in statements_from(self._look(path)):  # looked again: another program may have done it
                     database.execute(statement)
-                database.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        self._version = self._look(path)
 
-    def _check_version(self, path: Path) -> int:
+    def _look(self, path: Path) -> int:
+        """The version of the file, 0 if it is empty. Raises `OutboxError` if it is not for this program."""
         try:
-            version = int(self._database.execute("pragma user_version").fetchone()[0])
+            (oldest,) = self._database.execute("pragma user_version").fetchone()
+            if oldest > SCHEMA_VERSION:
+                raise OutboxError("outbox_too_new", f"{path} was written by a newer version of calza; update this one")
+            if not self._database.execute("select 1 from sqlite_schema where name = 'about'").fetchone():
+                return int(oldest > 0)
+            return int(self._database.execute("select version from about").fetchone()[0])
         except sqlite3.Error as error:
             raise _translated(error, path) from error
-        if version > SCHEMA_VERSION:
-            raise OutboxError("outbox_too_new", f"{path} was written by a newer version of calza; update this one")
-        return version
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -154,6 +142,9 @@ class SqliteOutbox:
                     " returning readings = 1",
                     row,
                 ).fetchall() == [(1,)]
+            if new and self._limit is not None:
+                count = database.execute("select count(*) from record").fetchone()[0]
+                self._limit.check_records(count, _reusable(database))
         return new
 
     def pending(self, limit: int, after: int = 0) -> list[OutboxRecord]:
@@ -236,6 +227,9 @@ class SqliteOutbox:
     def put_report(self, serial: str, payload: bytes) -> None:
         with self._transaction() as database:
             database.execute("insert into report (serial, payload) values (?, ?)", (serial, payload))
+            if self._limit is not None:
+                count = database.execute("select count(*) from report").fetchone()[0]
+                self._limit.check_reports(count, _reusable(database))
 
     def reports(self, limit: int, after: int = 0) -> list[OutboxReport]:
         with self._reading() as database:
@@ -251,14 +245,31 @@ class SqliteOutbox:
     def note_contact(self, contact: Contact) -> None:
         with self._transaction() as database:
             database.execute(
-                "insert into contact values (?, ?, ?, ?) on conflict do update set tried_ms = excluded.tried_ms,"
+                "insert into contact (serial, tried_ms, outcome, synced_ms) values (?, ?, ?, ?)"
+                " on conflict do update set tried_ms = excluded.tried_ms,"
                 " outcome = excluded.outcome, synced_ms = coalesce(excluded.synced_ms, synced_ms)",
                 (contact.serial, contact.tried_ms, contact.outcome, contact.synced_ms),
             )
+            database.execute(
+                "insert or replace into found (serial, tried_ms, backlog, clock_error_ms, battery_percent)"
+                " values (?, ?, ?, ?, ?)",
+                (
+                    contact.serial,
+                    contact.tried_ms,
+                    contact.backlog,
+                    contact.clock_error_ms,
+                    contact.battery_percent,
+                ),
+            )
 
     def contacts(self) -> list[Contact]:
+        found = "left join found using (serial, tried_ms)"
+        columns = "serial, tried_ms, outcome, synced_ms, backlog, clock_error_ms, battery_percent"
+        if self._version < 2:  # read only, beside a gateway that was not started again since the update
+            found, columns = "", columns.replace("backlog, clock_error_ms, battery_percent", "null, null, null")
         with self._reading() as database:
-            return [Contact(*row) for row in database.execute("select * from contact order by serial").fetchall()]
+            rows = database.execute(f"select {columns} from contact {found} order by serial")  # noqa: S608 - both are written above
+            return [Contact(*row) for row in rows.fetchall()]
 
     def counts(self) -> OutboxCounts:
         with self._reading() as database:
@@ -281,6 +292,14 @@ class SqliteOutbox:
 def _ranges(database: sqlite3.Connection, serial: str, log_id: bytes) -> RangeSet:
     rows = database.execute("select first, last from receipted where serial = ? and log_id = ?", (serial, log_id))
     return RangeSet([RecordRange(*row) for row in rows.fetchall()])
+
+
+def _reusable(database: sqlite3.Connection) -> int:
+    """Octets on disk that are written again before more are taken: free pages of the file, and its log."""
+    pages = database.execute("pragma freelist_count").fetchone()[0]
+    size = database.execute("pragma page_size").fetchone()[0]
+    log = Path(database.execute("pragma database_list").fetchone()[2] + "-wal")
+    return int(pages * size) + (log.stat().st_size if log.exists() else 0)
 
 
 def _translated(error: sqlite3.Error | OSError, path: Path | None = None) -> OutboxError:
