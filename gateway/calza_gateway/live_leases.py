@@ -5,6 +5,8 @@ A wish is a lease: it ends by itself unless the page renews it, so a closed lapt
 
 import asyncio
 
+from calza_wire.live_request import LEASE_MAX_S
+
 
 class LiveLeases:
     """The wishes in force. `tick_s` is the steady clock of `ports.Moment`."""
@@ -17,6 +19,11 @@ class LiveLeases:
         """Somebody watches this stocking until then; an earlier wish is replaced, 0.0 ends it."""
         self._until[serial] = until_tick_s
         self.changed.set()
+
+    def renew(self, serial: str, seconds: float, now_tick_s: float) -> None:
+        """Somebody watches this stocking for so long, at most `LEASE_MAX_S`; who watches longer is not cut short."""
+        self._until = {one: until for one, until in self._until.items() if until > now_tick_s}
+        self.grant(serial, max(self.until(serial), now_tick_s + min(seconds, LEASE_MAX_S)))
 
     def until(self, serial: str) -> float:
         """The `tick_s` until which live minutes are wanted; 0.0 when nobody asked."""

@@ -1,4 +1,4 @@
-"""Which radio `--radio` means, and opening it: `bluez`, `bluez:hci1`, `sim:tcp://host:port`.
+"""Which radio `--radio` means, and opening it: `bluez`, `bluez:hci1`, `native`, `sim:tcp://host:port`.
 
 The one place that knows the radio adapters by name; they are imported only when one is opened, so that a gateway on
 BlueZ loads no simulator and a simulated one no D-Bus.
@@ -6,6 +6,7 @@ BlueZ loads no simulator and a simulated one no D-Bus.
 
 import re
 import secrets
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from calza_gateway.ports import Radio
 
 BLUETOOTH_FOLDER = Path("/sys/class/bluetooth")  # where Linux lists the adapters it has a driver for
 ADAPTER_NAME = re.compile(r"hci[0-9]{1,3}")
-FORMS = "bluez, bluez:hci1 or sim:tcp://127.0.0.1:PORT"
+FORMS = "bluez, bluez:hci1, native or sim:tcp://127.0.0.1:PORT"
 
 
 class RadioSpecError(ValueError):
@@ -29,6 +30,21 @@ class BluezRadio:
 
     adapter: str | None
 
+    @property
+    def name(self) -> str:
+        """As `--radio` names it."""
+        return "bluez" if self.adapter is None else f"bluez:{self.adapter}"
+
+
+@dataclass(frozen=True, slots=True)
+class NativeRadio:
+    """The Bluetooth of a system other than Linux, by bleak's own backend for it."""
+
+    @property
+    def name(self) -> str:
+        """As `--radio` names it."""
+        return "native"
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRadio:
@@ -37,8 +53,14 @@ class SimulatedRadio:
     host: str
     port: int
 
+    @property
+    def name(self) -> str:
+        """As `--radio` names it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"sim:tcp://{host}:{self.port}"
 
-RadioSpec = BluezRadio | SimulatedRadio
+
+RadioSpec = BluezRadio | NativeRadio | SimulatedRadio
 
 
 def parse_radio(text: str) -> RadioSpec:
@@ -46,14 +68,26 @@ def parse_radio(text: str) -> RadioSpec:
     kind, _, rest = text.partition(":")
     if kind == "bluez" and (not rest or ADAPTER_NAME.fullmatch(rest)) and text != "bluez:":
         return BluezRadio(rest or None)
+    if text == "native":
+        return NativeRadio()
     if kind == "sim":
         return _simulated(text, rest)
     raise RadioSpecError(f"{text!r} is not a radio: give {FORMS}")
 
 
-def default_radio(folder: Path = BLUETOOTH_FOLDER) -> RadioSpec:
-    """BlueZ where this machine has an adapter. Raises RadioSpecError where it has none."""
-    if folder.is_dir() and any(ADAPTER_NAME.fullmatch(entry.name) for entry in folder.iterdir()):
+def parse_radios(text: str) -> tuple[RadioSpec, ...]:
+    """Several radios with commas between them, none of them twice. Raises RadioSpecError."""
+    specs = tuple(parse_radio(part.strip()) for part in text.split(","))
+    if len(set(specs)) != len(specs):
+        raise RadioSpecError(f"{text!r} names a radio twice")
+    return specs
+
+
+def default_radio(folder: Path = BLUETOOTH_FOLDER, platform: str = sys.platform) -> RadioSpec:
+    """BlueZ where Linux has an adapter, else what the system has. Raises RadioSpecError on a Linux without one."""
+    if not platform.startswith("linux"):
+        return NativeRadio()
+    if _adapters(folder):
         return BluezRadio(None)
     raise RadioSpecError(
         "this machine has no Bluetooth adapter: plug one in, or give --radio sim:tcp://127.0.0.1:PORT "
@@ -72,12 +106,33 @@ def open_radio(spec: RadioSpec, state: Path | None) -> Radio:
     match spec:
         case BluezRadio(adapter):
             from calza_gateway.adapters.bleak_backend import BluezBackend
+            from calza_gateway.adapters.bluez_care import BluezCare
 
-            return BleakRadio(BluezBackend(adapter))
+            # What is reset must be what is used, so the first adapter is chosen here and not by bleak.
+            named = adapter or next(iter(_adapters(BLUETOOTH_FOLDER)), "hci0")
+            return BleakRadio(BluezBackend(named), BluezCare(named))
+        case NativeRadio():
+            from calza_gateway.adapters.native_backend import NativeBackend
+            from calza_gateway.adapters.native_care import NativeCare
+
+            return BleakRadio(NativeBackend(), NativeCare())
         case SimulatedRadio(host, port):
             from calza_gateway.adapters.bumble_backend import BumbleBackend
+            from calza_gateway.adapters.bumble_care import BumbleCare
 
-            return BleakRadio(BumbleBackend(host, port, state, secrets.token_bytes))
+            backend = BumbleBackend(host, port, state, secrets.token_bytes)
+            return BleakRadio(backend, BumbleCare(backend.host, spec.name))
+
+
+def _adapters(folder: Path) -> list[str]:
+    """The adapters Linux has a driver for, the first one first."""
+    if not folder.is_dir():
+        return []
+    return sorted((entry.name for entry in folder.iterdir() if ADAPTER_NAME.fullmatch(entry.name)), key=_number)
+
+
+def _number(adapter: str) -> int:
+    return int(adapter.removeprefix("hci"))
 
 
 def _simulated(text: str, rest: str) -> SimulatedRadio:

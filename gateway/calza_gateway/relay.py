@@ -5,6 +5,7 @@ Knows no MQTT library and no database; both are ports. The rules:
 * A record leaves the outbox by receipt only. The broker's acknowledgement says nothing about it.
 * At most `WINDOW` records are published and not receipted, so a server that is away does not fill the broker. What got
   no receipt is published again after `RESEND_MIN_S`, doubling to `RESEND_MAX_S` while none comes at all.
+* A request for live minutes becomes a lease for a stocking of ours; any other is told, and changes nothing.
 * A sync report leaves once the broker has acknowledged it. No receipt names reports; every sync brings new ones, the
   broker keeps an unread one for the server, and a report it dropped for want of a subscriber is published again.
 """
@@ -18,6 +19,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from calza_gateway.events import Broker, Drained, Problem, ReceiptCame, Tell
+from calza_gateway.live_leases import LiveLeases
 from calza_gateway.ports import (
     BrokerAck,
     BrokerDown,
@@ -31,7 +33,9 @@ from calza_gateway.ports import (
     OutboxError,
     OutboxRecord,
 )
+from calza_gateway.pulse import Pulse
 from calza_wire.errors import WireError
+from calza_wire.live_request import LiveRequest
 from calza_wire.messages import Hello, Receipt, Wanted
 from calza_wire.topics import Kind, parse, up
 
@@ -66,7 +70,11 @@ class Relay:
         link: MqttLink,
         clock: Clock,
         tell: Tell,
+        leases: LiveLeases | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
+        """`leases` is where requests for live minutes are written down; None: this gateway serves none. `pulse` is told
+        that the relay moves."""
         self._gateway = gateway
         self._software = software
         self._stockings = tuple(stockings)
@@ -74,6 +82,9 @@ class Relay:
         self._link = link
         self._clock = clock
         self._tell = tell
+        self._leases = leases
+        self._pulse = pulse if pulse is not None else Pulse()
+        self._live_refused: tuple[str, str] | None = None  # told last: a server asks again every few seconds
         self._inbox: deque[BrokerEvent] = deque()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
@@ -136,8 +147,10 @@ class Relay:
 
     async def _work(self) -> None:
         while True:
+            patience_s = self._patience_s()
+            self._pulse.beat("relay", self._clock.now().tick_s, patience_s)
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience_s()):  # `wait_for` of 3.11 can swallow a cancellation
+                async with asyncio.timeout(patience_s):  # `wait_for` of 3.11 can swallow a cancellation
                     await self._wake.wait()
             self._wake.clear()
             try:
@@ -202,6 +215,8 @@ class Relay:
                 await self._on_receipt(Receipt.decode(payload))
             elif kind is Kind.WANTED:
                 await self._on_wanted(Wanted.decode(payload))
+            elif kind is Kind.LIVE:
+                self._on_live(LiveRequest.decode(payload))
         except WireError as error:
             self._tell(Problem(error.code, f"the server sent a message that cannot be read: {error}"))
 
@@ -225,6 +240,20 @@ class Relay:
             sentence = f"the server does not know stocking {serial}: its records are kept here until it does"
             self._tell(Problem("unknown_stocking", sentence, serial))
         self._answer(wanted)
+
+    def _on_live(self, request: LiveRequest) -> None:
+        if self._leases is None:
+            self._refuse_live("live_not_served", request.serial, "this gateway was started to sync once")
+        elif request.serial not in self._stockings:
+            self._refuse_live("live_unknown_stocking", request.serial, "it is not paired with this gateway")
+        else:
+            self._live_refused = None
+            self._leases.renew(request.serial, request.seconds, self._clock.now().tick_s)
+
+    def _refuse_live(self, code: str, serial: str, why: str) -> None:
+        if self._live_refused != (code, serial):
+            self._live_refused = (code, serial)
+            self._tell(Problem(code, f"no live minutes of stocking {serial}: {why}", serial))
 
     def _answer(self, wanted: Wanted | None) -> None:
         for answer in self._answers:

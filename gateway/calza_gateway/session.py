@@ -34,6 +34,7 @@ from calza_gateway.steps import (
 )
 from calza_wire.elapsed_time import (
     ETS_EPOCH_UNIX_S,
+    NO_SOURCES,
     QUARTER_S,
     RESOLUTION_MASK,
     UNITS_PER_SECOND,
@@ -43,7 +44,7 @@ from calza_wire.elapsed_time import (
     TimeStamp,
 )
 from calza_wire.errors import WireError
-from calza_wire.messages import TEXT_MAX, SyncReport
+from calza_wire.messages import TEXT_MAX, GatewayClock, SyncReport
 from calza_wire.ranges import RangeSet
 from calza_wire.stocking_service import (
     ControlOp,
@@ -76,7 +77,8 @@ class SessionFacts:
     """What the session is told before it begins.
 
     `serial` is the stocking the bond was made with; `close_block` asks for the open minutes too; `offset_quarters` is
-    the local time zone offset to set; `rssi` in dBm; `mtu` in octets.
+    the local time zone offset to set; `rssi` in dBm; `mtu` in octets. `gateway_clock` is what the times handed in are
+    worth, by the system's word.
     """
 
     serial: str
@@ -84,7 +86,7 @@ class SessionFacts:
     rssi: int | None
     close_block: bool = True
     offset_quarters: int = 0
-    source: TimeSource = TimeSource.NTP
+    gateway_clock: GatewayClock = GatewayClock.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ class Session:
                     device_time=stamp,
                     needs_set=reading.clock.needs_set,
                     gateway_ms=reading.at.unix_ms,
+                    gateway_clock=self._facts.gateway_clock,
                     battery_percent=battery_percent,
                     firmware=(firmware or b"").decode("utf-8", "replace").rstrip("\0")[:TEXT_MAX],
                     rssi=self._facts.rssi,
@@ -240,17 +243,26 @@ class Session:
         return status
 
     def _set_clock(self, reading: _ClockReading) -> Script[bool]:
-        """Set the clock if it wants it or is off, with exactly the flags that were read; True if it was accepted."""
+        """Set the clock with exactly the flags that were read; True if it was accepted.
+
+        Only by a gateway that knows better (`_knows_better`). Each setting ends a timeline, and whoever sees the clock
+        in good time before that places all its records: a gateway that sets a lost clock wrong takes that chance away
+        for good, and puts a wrong time into every record that follows. Not to set it costs nothing: the server places
+        the records of a clock that was never set by the reports alone.
+        """
         error_s = reading.error_s
         if error_s is None or not (reading.clock.needs_set or abs(error_s) > CLOCK_TOLERANCE_S):
             return False
         if self._now.unix_s < GATEWAY_CLOCK_FLOOR_UNIX_S:
             self._refused.append("gateway_clock_unset")
             return False
+        if not _knows_better(self._facts.gateway_clock, reading.clock):
+            self._refused.append("gateway_clock_unsure")
+            return False
         stamp = stamp_like(
             reading.clock.stamp,
             self._now.unix_s,
-            source=self._facts.source,
+            source=_source_of(self._facts.gateway_clock),
             offset_quarters=self._facts.offset_quarters,
         )
         yield Write(CURRENT_ELAPSED_TIME, stamp.encode())
@@ -333,6 +345,23 @@ class Session:
                     return numbers
                 case Tick():
                     raise _SessionError("timeout", "nobody said which records are wanted")
+
+
+def _source_of(gateway_clock: GatewayClock) -> TimeSource:
+    """What the stocking is told its time comes from. NTP only when the system says so: the stocking lets no poorer
+    source overrule a better one, and its records carry the word for good."""
+    return TimeSource.NTP if gateway_clock is GatewayClock.SYNCHRONISED else TimeSource.UNKNOWN
+
+
+def _knows_better(gateway_clock: GatewayClock, clock: CurrentElapsedTime) -> bool:
+    """Whether this gateway may set that clock.
+
+    A synchronised one always; one that cannot tell only where nobody who could has set it before; one that knows that
+    nobody keeps its own clock right, never.
+    """
+    if gateway_clock is GatewayClock.UNKNOWN:
+        return clock.needs_set or clock.stamp.source in NO_SOURCES
+    return gateway_clock is GatewayClock.SYNCHRONISED
 
 
 def stamp_like(like: TimeStamp, unix_s: float, *, source: TimeSource, offset_quarters: int) -> TimeStamp:

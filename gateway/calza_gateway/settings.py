@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from calza_gateway.box_settings import (
+    FREE_DISK_DEFAULT,
+    OUTBOX_LIMIT_DEFAULT,
+    Listen,
+    parse_free_disk,
+    parse_listen,
+    parse_records,
+)
 from calza_gateway.broker_spec import BrokerSpec, BrokerSpecError, parse_broker
-from calza_gateway.radio_spec import RadioSpec, RadioSpecError, default_radio, parse_radio
+from calza_gateway.radio_spec import RadioSpec, RadioSpecError, default_radio, parse_radios
 from calza_wire.topics import check_gateway
 
 PREFIX: Final = "CALZA_GATEWAY_"
@@ -18,7 +26,7 @@ INTERVAL_RANGE_S: Final = (0.1, 86_400.0)
 TIMEOUT_RANGE_S: Final = (1.0, 86_400.0)
 
 SETTINGS: Final[Mapping[str, str | None]] = {
-    "radio": None,  # default: the first Bluetooth adapter
+    "radio": None,  # several have commas between them; default: the first Bluetooth adapter
     "broker": "mqtt://127.0.0.1:1883",
     "password_file": None,
     "password": None,
@@ -27,6 +35,9 @@ SETTINGS: Final[Mapping[str, str | None]] = {
     "state": "gateway-state",
     "interval": "60",
     "timeout": "300",
+    "metrics": None,  # default: none are offered
+    "outbox_limit": OUTBOX_LIMIT_DEFAULT,
+    "free_disk": FREE_DISK_DEFAULT,
 }
 """Name and default of every setting; the environment variable is the prefix and the name in capitals."""
 
@@ -39,15 +50,18 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything `calza gateway run` goes by. `timeout_s` limits `--once` as a whole."""
+    """Everything `calza gateway run` goes by. `timeout_s` limits `--once` as a whole, `free_disk` is in octets."""
 
     gateway: str
-    radio: RadioSpec
+    radios: tuple[RadioSpec, ...]
     broker: BrokerSpec = field(repr=False)
     ca_file: Path | None
     state: Path
     interval_s: float
     timeout_s: float
+    metrics: Listen | None = None
+    outbox_limit: int = int(OUTBOX_LIMIT_DEFAULT)
+    free_disk: int = parse_free_disk(FREE_DISK_DEFAULT)
 
 
 def resolve(flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
@@ -65,19 +79,27 @@ def resolve(flags: Mapping[str, str | None], environment: Mapping[str, str]) -> 
     try:
         check_gateway(gateway)
         broker = parse_broker(texts["broker"] or "", gateway, _password(texts))
-        radio = parse_radio(texts["radio"]) if texts["radio"] else default_radio()
+        radios = parse_radios(texts["radio"]) if texts["radio"] else (default_radio(),)
     except (BrokerSpecError, RadioSpecError) as error:
         raise SettingsError(str(error)) from error
     except ValueError as error:
         raise SettingsError(f"{gateway!r} cannot be the name of a gateway: {error}") from error
+    try:
+        metrics = parse_listen(texts["metrics"]) if texts["metrics"] else None
+        outbox_limit, free_disk = parse_records(texts["outbox_limit"] or ""), parse_free_disk(texts["free_disk"] or "")
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     return Settings(
         gateway=gateway,
-        radio=radio,
+        radios=radios,
         broker=broker,
         ca_file=_existing(texts["ca_file"]),
         state=Path(texts["state"] or ""),
         interval_s=_seconds("interval", texts["interval"], INTERVAL_RANGE_S),
         timeout_s=_seconds("timeout", texts["timeout"], TIMEOUT_RANGE_S),
+        metrics=metrics,
+        outbox_limit=outbox_limit,
+        free_disk=free_disk,
     )
 
 

@@ -1,11 +1,11 @@
 """The `Radio` port over scripted stockings: values arrive in the event loop, with the faults of the script."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 
 from calza_gateway.adapters.system_clock import SystemClock
-from calza_gateway.ports import Link, PasskeyPrompt, RadioError, RadioReason, Sighting
+from calza_gateway.ports import AdapterCare, Link, PairingAgent, RadioError, RadioReason, Sighting
 from calza_gateway.steps import OpDone, OpRefused, Read, ReadResult, Received, Subscribe, Write
 from calza_wire.uuids import GHS_CONTROL_POINT, LIVE_OBSERVATIONS
 from tests.gateway.scripted_stocking import MTU, ScriptedStocking
@@ -22,6 +22,7 @@ class ScriptedLink:
         self.live_started = asyncio.Event()
         self.live_writes: list[bytes] = []
         self.transmitted = asyncio.Event()
+        self.on_disconnect: Callable[[], Coroutine[object, object, None]] | None = None
         self._stocking = stocking
         self._listeners: dict[str, Callable[[bytes], None]] = {}
         self._busy = False
@@ -47,6 +48,8 @@ class ScriptedLink:
             await self._do(Subscribe(uuid))
 
     async def disconnect(self) -> None:
+        if self.on_disconnect is not None:
+            await self.on_disconnect()
         self.closed.set()
 
     def notify(self, uuid: str, value: bytes) -> None:
@@ -80,6 +83,32 @@ class ScriptedLink:
 
 
 @dataclass
+class ScriptedCare:
+    """Writes down what was done for the adapter; `refuses` is raised each time, `cures` is called when it went well."""
+
+    name: str = "scripted"
+    done: list[str] = field(default_factory=list)
+    refuses: RadioError | None = None
+    cures: Callable[[str], None] = lambda _remedy: None
+
+    async def present(self) -> bool:
+        return True
+
+    async def reset(self) -> None:
+        await self._do("reset")
+
+    async def restart_stack(self) -> None:
+        await self._do("restart_stack")
+
+    async def _do(self, remedy: str) -> None:
+        self.done.append(remedy)
+        await asyncio.sleep(0)
+        if self.refuses is not None:
+            raise self.refuses
+        self.cures(remedy)
+
+
+@dataclass
 class ScriptedRadio:
     """Stockings by address; `failures` are raised, one for each connect, before it works."""
 
@@ -87,6 +116,7 @@ class ScriptedRadio:
     failures: list[RadioError] = field(default_factory=list)
     links: list[ScriptedLink] = field(default_factory=list)
     connecting: int = 0
+    cared: "ScriptedCare" = field(default_factory=lambda: ScriptedCare())
 
     async def connect(self, address: str, timeout_s: float) -> Link:
         assert self.connecting == 0, "two connects at once"
@@ -100,10 +130,18 @@ class ScriptedRadio:
         finally:
             self.connecting -= 1
 
+    @property
+    def care(self) -> AdapterCare:
+        return self.cared
+
+    async def listen(self, addresses: Collection[str], seconds: float) -> Sighting | None:
+        await asyncio.sleep(0)
+        return next((Sighting(address, None, -50) for address in addresses if address in self.stockings), None)
+
     async def scan(self, seconds: float) -> list[Sighting]:
         return []
 
-    async def pair(self, address: str, passkey: PasskeyPrompt) -> None:
+    async def pair(self, address: str, agent: PairingAgent) -> None:
         raise NotImplementedError
 
     async def unpair(self, address: str) -> None:

@@ -20,11 +20,22 @@ from calza_gateway.bonds import (
     write_private,
     write_stockings,
 )
-from calza_gateway.radio_spec import BluezRadio, RadioSpecError, SimulatedRadio, default_radio, parse_radio
+from calza_gateway.ports import RadioError
+from calza_gateway.radio_spec import (
+    BluezRadio,
+    NativeRadio,
+    RadioSpec,
+    RadioSpecError,
+    SimulatedRadio,
+    default_radio,
+    open_radio,
+    parse_radio,
+    parse_radios,
+)
 from calza_wire.minute_block import Side
 
 LEFT = PairedStocking("CZ-000001", "F0:00:00:00:00:01", Side.LEFT)
-RIGHT = PairedStocking("CZ-000002", "F0:00:00:00:00:02", Side.RIGHT)
+RIGHT = PairedStocking("CZ-000002", "F0:00:00:00:00:02", Side.RIGHT, "bluez:hci1")
 
 
 @pytest.mark.parametrize(
@@ -35,10 +46,19 @@ RIGHT = PairedStocking("CZ-000002", "F0:00:00:00:00:02", Side.RIGHT)
         ("sim:tcp://127.0.0.1:7800", SimulatedRadio("127.0.0.1", 7800)),
         ("sim:tcp://[::1]:7800", SimulatedRadio("::1", 7800)),
         ("sim:tcp://radio.local:1", SimulatedRadio("radio.local", 1)),
+        ("native", NativeRadio()),
     ],
 )
-def test_what_a_radio_can_be(text: str, spec: object) -> None:
+def test_what_a_radio_can_be(text: str, spec: RadioSpec) -> None:
     assert parse_radio(text) == spec
+    assert spec.name == text
+
+
+def test_several_radios_have_commas_between_them() -> None:
+    assert parse_radios("bluez:hci0, bluez:hci1") == (BluezRadio("hci0"), BluezRadio("hci1"))
+    for wrong in ("bluez:hci0,", "bluez:hci0,bluez:hci0", ",", "bluez:hci0;bluez:hci1"):
+        with pytest.raises(RadioSpecError):
+            parse_radios(wrong)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +92,23 @@ def test_anything_else_is_refused_with_the_forms_there_are(text: str) -> None:
 
 def test_bluez_is_the_default_where_there_is_an_adapter(tmp_path: Path) -> None:
     (tmp_path / "hci0").mkdir()
-    assert default_radio(tmp_path) == BluezRadio(None)
+    assert default_radio(tmp_path, "linux") == BluezRadio(None)
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32", "android"])
+def test_other_systems_use_their_own(tmp_path: Path, platform: str) -> None:
+    assert default_radio(tmp_path, platform) == NativeRadio()
+
+
+async def test_every_radio_comes_with_the_care_of_its_adapter(tmp_path: Path) -> None:
+    names = {"bluez:hci1": "hci1", "native": "native", "sim:tcp://127.0.0.1:7800": "sim:tcp://127.0.0.1:7800"}
+    for text, name in names.items():
+        assert open_radio(parse_radio(text), tmp_path).care.name == name
+    care = open_radio(NativeRadio(), None).care
+    assert await care.present()
+    for remedy in (care.reset, care.restart_stack):
+        with pytest.raises(RadioError, match="in the settings of this system"):
+            await remedy()
 
 
 @pytest.mark.parametrize("entries", [[], ["hci0:64"], ["other"]])
@@ -80,9 +116,9 @@ def test_without_an_adapter_a_sentence_says_what_to_give(tmp_path: Path, entries
     for entry in entries:
         (tmp_path / entry).mkdir()
     with pytest.raises(RadioSpecError, match="--radio sim:tcp://"):
-        default_radio(tmp_path)
+        default_radio(tmp_path, "linux")
     with pytest.raises(RadioSpecError):
-        default_radio(tmp_path / "no-such-folder")
+        default_radio(tmp_path / "no-such-folder", "linux")
 
 
 def test_no_bluetooth_library_is_loaded_before_a_radio_is_opened() -> None:
@@ -110,9 +146,14 @@ def test_paired_stockings_come_back_as_written_and_private(tmp_path: Path) -> No
     assert read_stockings(state) == (LEFT, RIGHT)
     assert stat.S_IMODE((state / STOCKINGS_FILE).stat().st_mode) == 0o600
     assert json.loads((state / STOCKINGS_FILE).read_text()) == [
-        {"serial": "CZ-000001", "address": "F0:00:00:00:00:01", "side": "left"},
-        {"serial": "CZ-000002", "address": "F0:00:00:00:00:02", "side": "right"},
+        {"serial": "CZ-000001", "address": "F0:00:00:00:00:01", "side": "left", "adapter": None},
+        {"serial": "CZ-000002", "address": "F0:00:00:00:00:02", "side": "right", "adapter": "bluez:hci1"},
     ]
+
+
+def test_a_list_from_before_there_were_several_adapters_is_read(tmp_path: Path) -> None:
+    (tmp_path / STOCKINGS_FILE).write_text('[{"serial": "CZ-000001", "address": "F0:00:00:00:00:01", "side": "left"}]')
+    assert read_stockings(tmp_path) == (LEFT,)
 
 
 def test_a_stocking_is_remembered_once() -> None:
@@ -132,6 +173,8 @@ def test_a_stocking_is_remembered_once() -> None:
         '[{"serial": "A", "address": "B", "side": "left", "more": 1}]',
         '[{"serial": "A", "address": "B", "side": "both"}]',
         '[{"serial": "A", "address": "B", "side": ["left"]}]',
+        '[{"serial": "A", "address": "B", "side": "left", "adapter": ""}]',
+        '[{"serial": "A", "address": "B", "side": "left", "adapter": 1}]',
         '[{"serial": 1, "address": "B", "side": "left"}]',
         '[{"serial": "", "address": "B", "side": "left"}]',
         '[{"serial": "A", "address": "B", "side": "left"}, {"serial": "A", "address": "C", "side": "right"}]',

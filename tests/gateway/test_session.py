@@ -11,7 +11,7 @@ from calza_gateway.ports import Moment
 from calza_gateway.session import Session, SessionFacts, stamp_like
 from calza_gateway.steps import AskWanted, Done, Event, Failed, Read, Received, StoreRecord, Subscribe, Tick, Write
 from calza_wire.elapsed_time import TimeSource, TimeStamp
-from calza_wire.messages import Receipt, StoredRanges, Wanted, WantedLog
+from calza_wire.messages import GatewayClock, Receipt, StoredRanges, Wanted, WantedLog
 from calza_wire.racp import Selection
 from calza_wire.ranges import RangeSet, RecordRange
 from calza_wire.records import decode_record
@@ -110,6 +110,56 @@ def test_a_gateway_whose_own_clock_was_never_set_sets_no_other() -> None:
     done = Talk(one, MemoryOutbox(), now=Moment(1_000_000_000.0, 0.0)).session()
     assert isinstance(done, Done)
     assert (done.clock_set, done.refused, one.set_to) == (False, ("gateway_clock_unset",), [])
+
+
+SYNCHRONISED, UNSYNCHRONISED, UNKNOWN = GatewayClock.SYNCHRONISED, GatewayClock.UNSYNCHRONISED, GatewayClock.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("gateway_clock", "last_set_from", "needs_set", "expected"),
+    [
+        (SYNCHRONISED, TimeSource.NTP, False, TimeSource.NTP),
+        (SYNCHRONISED, TimeSource.UNKNOWN, False, TimeSource.NTP),
+        (SYNCHRONISED, TimeSource.NOT_SYNCHRONISED, True, TimeSource.NTP),
+        (UNKNOWN, TimeSource.NTP, False, None),
+        (UNKNOWN, TimeSource.MANUAL, False, None),
+        (UNKNOWN, TimeSource.UNKNOWN, False, TimeSource.UNKNOWN),
+        (UNKNOWN, TimeSource.NOT_SYNCHRONISED, True, TimeSource.UNKNOWN),
+        (UNSYNCHRONISED, TimeSource.NTP, False, None),
+        (UNSYNCHRONISED, TimeSource.UNKNOWN, False, None),
+        (UNSYNCHRONISED, TimeSource.NOT_SYNCHRONISED, True, None),
+    ],
+)
+def test_a_clock_is_set_only_by_who_knows_better(
+    gateway_clock: GatewayClock, last_set_from: TimeSource, needs_set: bool, expected: TimeSource | None
+) -> None:
+    one = stocking(1)
+    one.clock_offset_s, one.source, one.needs_set = -3600.0, last_set_from, needs_set
+    talk = Talk(one, MemoryOutbox(), gateway_clock=gateway_clock)
+    done = talk.session()
+    assert isinstance(done, Done)
+    assert [stamp.source for stamp in one.set_to] == ([] if expected is None else [expected])
+    assert done.refused == (("gateway_clock_unsure",) if expected is None else ())
+    assert [report.gateway_clock for report in talk.reports] == [gateway_clock] * 2
+
+
+@pytest.mark.parametrize("gateway_clock", GatewayClock)
+def test_a_clock_that_is_right_is_left_alone_and_nothing_is_said(gateway_clock: GatewayClock) -> None:
+    one = stocking(1)
+    done = Talk(one, MemoryOutbox(), gateway_clock=gateway_clock).session()
+    assert isinstance(done, Done)
+    assert (done.clock_set, done.refused, one.set_to) == (False, (), [])
+
+
+@pytest.mark.parametrize("gateway_clock", GatewayClock)
+def test_a_gateway_in_1970_sets_nothing_whatever_its_system_says(gateway_clock: GatewayClock) -> None:
+    one = stocking(2)
+    one.needs_set, one.clock_offset_s = True, START_UNIX_S
+    talk = Talk(one, MemoryOutbox(), now=Moment(3600.0, 0.0), gateway_clock=gateway_clock)
+    done = talk.session()
+    assert isinstance(done, Done)
+    assert (done.refused, one.set_to, done.fetched) == (("gateway_clock_unset",), [], 2)
+    assert [report.gateway_ms // 3_600_000 for report in talk.reports] == [1, 1], "what it believes is still told"
 
 
 @pytest.mark.parametrize(

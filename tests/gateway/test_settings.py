@@ -6,6 +6,7 @@ import pytest
 
 from calza_gateway.broker_spec import BrokerSpecError, Protocol, parse_broker
 from calza_gateway.radio_spec import SimulatedRadio
+from calza_gateway.box_settings import Listen
 from calza_gateway.settings import PREFIX, SETTINGS, SettingsError, resolve
 
 GOOD = {"id": "home", "radio": "sim:tcp://127.0.0.1:7800"}
@@ -15,7 +16,9 @@ def test_a_flag_goes_before_its_variable_and_that_before_the_default() -> None:
     settings = resolve(GOOD, {"CALZA_GATEWAY_INTERVAL": "5", "CALZA_GATEWAY_ID": "away", "PATH": "/bin"})
     assert (settings.gateway, settings.interval_s, settings.timeout_s) == ("home", 5.0, 300.0)
     assert settings.state == Path(SETTINGS["state"] or "")
-    assert settings.radio == SimulatedRadio("127.0.0.1", 7800)
+    assert settings.radios == (SimulatedRadio("127.0.0.1", 7800),)
+    several = resolve({"id": "home"}, {"CALZA_GATEWAY_RADIO": "bluez:hci0,bluez:hci1"})
+    assert [spec.name for spec in several.radios] == ["bluez:hci0", "bluez:hci1"]
     assert (settings.broker.host, settings.broker.port, settings.broker.tls) == ("127.0.0.1", 1883, False)
 
 
@@ -51,11 +54,16 @@ def test_every_setting_has_a_variable() -> None:
         "CALZA_GATEWAY_STATE": "d",
         "CALZA_GATEWAY_INTERVAL": "5",
         "CALZA_GATEWAY_TIMEOUT": "6",
+        "CALZA_GATEWAY_METRICS": "9464",
+        "CALZA_GATEWAY_OUTBOX_LIMIT": "700",
+        "CALZA_GATEWAY_FREE_DISK": "8",
     }
     assert values.keys() == known
     settings = resolve({}, values)
     assert (settings.gateway, settings.broker.host, settings.broker.password) == ("a", "b", "c")
     assert (settings.state, settings.interval_s, settings.timeout_s) == (Path("d"), 5.0, 6.0)
+    assert settings.metrics == Listen("127.0.0.1", 9464)
+    assert (settings.outbox_limit, settings.free_disk) == (700, 8_000_000)
 
 
 def test_a_password_from_a_file_goes_before_all_others(tmp_path: Path) -> None:
