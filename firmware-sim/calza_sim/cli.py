@@ -130,6 +130,7 @@ def _announce(fleet: Fleet, control: ControlPort, *, as_json: bool) -> None:
             "address": member.server.address,
             "passkey": member.made.passkey,
             "scenario": member.plan.scenario,
+            "label": member.server.label,
         }
         for member in fleet.members.values()
     ]
@@ -138,12 +139,16 @@ def _announce(fleet: Fleet, control: ControlPort, *, as_json: bool) -> None:
         return
     console = Console()
     table = Table(title="Stockings on the air")
-    for name in ("serial", "side", "address", "passkey", "scenario", "records"):
+    columns = ("serial", "side", "address", "passkey", "scenario")
+    for name in (*columns, "records"):
         table.add_column(name)
     for row, member in zip(rows, fleet.members.values(), strict=True):
         records = str(member.flash.next_record - member.flash.first_record)
-        table.add_row(*(f"{value:06d}" if name == "passkey" else str(value) for name, value in row.items()), records)
+        shown = (f"{row[name]:06d}" if name == "passkey" else str(row[name]) for name in columns)
+        table.add_row(*shown, records)
     console.print(table)
+    for row in rows:
+        console.print(f"QR code of {row['serial']}: {row['label']}", soft_wrap=True, highlight=False)
     console.print(
         f"Radio for gateways: [bold]{hci}[/]   Faults: [bold]--control {control.address}[/]   Ctrl-C ends it.",
         soft_wrap=True,

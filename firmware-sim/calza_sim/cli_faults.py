@@ -59,6 +59,12 @@ def power_loss(
     _do(control, lambda: Fault("power-loss", serial, seconds=seconds), as_json)
 
 
+@fault_app.command("forget-bonds")
+def forget_bonds(control: ControlOption, serial: SerialOption = None, as_json: JsonOption = False) -> None:
+    """Forget every gateway, as a stocking does that was paired with too many; log and clock stay."""
+    _do(control, lambda: Fault("forget-bonds", serial), as_json)
+
+
 @fault_app.command("factory-reset")
 def factory_reset(control: ControlOption, serial: SerialOption = None, as_json: JsonOption = False) -> None:
     """Erase log and bonds; the stocking draws a new log id and starts again at record 1."""

@@ -19,7 +19,10 @@ MAX_LINE_OCTETS: Final = 65_536
 MAX_SECONDS: Final = 30 * 86_400.0  # longer than any test; keeps timers sane
 CLIENT_TIMEOUT_S: Final = 10.0
 NEEDS_SECONDS: Final = ("drop", "power-loss")
-FAULTS: Final = ("drop", "cut", "out-of-range", "in-range", "power-loss", "factory-reset", "lossy", "status")
+FAULTS: Final = (
+    *("drop", "cut", "out-of-range", "in-range", "power-loss", "forget-bonds", "factory-reset", "lossy"),
+    "status",
+)
 
 
 class FaultError(Exception):
@@ -116,6 +119,8 @@ async def _do_one(fleet: Fleet, member: Member, fault: Fault) -> None:
             fleet.radio.bring_back(server.controller)
         case "power-loss":
             server.power_loss(fault.seconds)
+        case "forget-bonds":
+            await server.bonds.delete_all()
         case "factory-reset":
             await server.factory_reset()
         case "lossy":

@@ -22,17 +22,34 @@ CLASS_LABEL = "II"
 ANKLE_MIN_MMHG = 23  # RAL-GZ 387/1 class II, pressure at point B
 ANKLE_MAX_MMHG = 32
 CALIBRATED_UNIX_S = 1_762_156_800  # 2025-11-03, before anything is simulated
+OOB_OCTETS = 16
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # FIPS 186-5, curve P-256
+PRIVATE_KEY_OCTETS = 32
 PASSKEYS = 999_999  # six decimal digits, but never 000000: some stacks take it for "no passkey"
 
 
 @dataclass(frozen=True, slots=True)
+class OobSecret:
+    """What a stocking needs to be paired by the QR code on its label (LE Secure Connections, out of band).
+
+    The label carries r and C = f4(PKx, PKx, r, 0). C commits the stocking to one public key, and a printed label cannot
+    change, so the private key (a P-256 scalar, big-endian) is burned in like the tag key. r (16 octets, least
+    significant first) is the secret: who knows it has seen the label.
+    """
+
+    private_key: bytes = field(repr=False)
+    random: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Manufacture:
-    """One stocking as it leaves the factory. Key and passkey stay out of `repr`, and so out of logs."""
+    """One stocking as it leaves the factory. Its secrets stay out of `repr`, and so out of logs."""
 
     serial: str
     system_id: bytes
     key: bytes = field(repr=False)
     passkey: int = field(repr=False)
+    oob: OobSecret
     side: Side
     label: Label
     calibration: Calibration
@@ -53,10 +70,16 @@ def manufacture(seed: int, serial: str, side: Side) -> Manufacture:
         system_id=draw("system id", SYSTEM_ID_OCTETS),
         key=draw("key", KEY_OCTETS),
         passkey=1 + int.from_bytes(draw("passkey", 8), "big") % PASSKEYS,
+        oob=OobSecret(_scalar(draw("oob key", PRIVATE_KEY_OCTETS + 8)), draw("oob random", OOB_OCTETS)),
         side=side,
         label=Label(side, SIZE, STANDARD, CLASS_LABEL, ANKLE_MIN_MMHG, ANKLE_MAX_MMHG),
         calibration=_calibration(draw("calibration", 6)),
     )
+
+
+def _scalar(drawn: bytes) -> bytes:
+    """A private key from 64 bits more than it has, so that no scalar is noticeably likelier (FIPS 186-5, A.2.1)."""
+    return (1 + int.from_bytes(drawn, "big") % (P256_ORDER - 1)).to_bytes(PRIVATE_KEY_OCTETS, "big")
 
 
 def _calibration(draw: bytes) -> Calibration:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from calza_sim.manufacture import OobSecret
 from calza_wire.elapsed_time import CurrentElapsedTime
 from calza_wire.stocking_service import (
     Calibration,
@@ -51,6 +52,10 @@ class StockingFirmware(Protocol):
     @property
     def passkey(self) -> int:
         """The six-digit passkey on the label, 0..999999. Never log it."""
+
+    @property
+    def oob(self) -> OobSecret:
+        """What the QR code on the label stands for. Never log it."""
 
     @property
     def firmware_revision(self) -> str:

@@ -26,11 +26,15 @@ class StateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PairedStocking:
-    """One stocking this gateway is bonded with: serial from the garment, Bluetooth address, leg it is made for."""
+    """One stocking this gateway is bonded with: serial from the garment, Bluetooth address, leg it is made for.
+
+    `adapter` is the radio that holds the bond, as in "bluez:hci1" (BlueZ keeps bonds per adapter), None the only one.
+    """
 
     serial: str
     address: str
     side: Side
+    adapter: str | None = None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -107,14 +111,17 @@ def remember(stockings: Sequence[PairedStocking], paired: PairedStocking) -> tup
 
 
 def _stocking(path: Path, entry: object) -> PairedStocking:
-    if not isinstance(entry, dict) or set(entry) != {"serial", "address", "side"}:
-        raise damaged(path, "an entry does not have exactly the keys serial, address and side")
-    serial, address, side = entry["serial"], entry["address"], entry["side"]
+    """One entry; those written before gateways had several adapters have no `adapter`."""
+    if not isinstance(entry, dict) or set(entry) | {"adapter"} != {"serial", "address", "side", "adapter"}:
+        raise damaged(path, "an entry does not have exactly the keys serial, address, side and perhaps adapter")
+    serial, address, side, adapter = entry["serial"], entry["address"], entry["side"], entry.get("adapter")
     if not (isinstance(serial, str) and serial and isinstance(address, str) and address):
         raise damaged(path, "a serial or an address is not a text")
+    if not (adapter is None or (isinstance(adapter, str) and adapter)):
+        raise damaged(path, "an adapter is neither a text nor null")
     if side not in tuple(Side):
         raise damaged(path, f"{side!r} is not a side (left or right)")
-    return PairedStocking(serial, address, Side(side))
+    return PairedStocking(serial, address, Side(side), adapter)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -130,7 +130,7 @@ async def _run(settings: Settings, tell: Tell, *, live: bool, once: bool) -> str
     from calza_gateway.adapters.system_clock import SystemClock
     from calza_gateway.box import Box
     from calza_gateway.outbox_limit import OutboxLimit
-    from calza_gateway.radio_spec import open_radio
+    from calza_gateway.radio_spec import open_radio, resolved
     from calza_gateway.status import OUTBOX_FILE
     from calza_wire.gateway_status import GatewayStatus
     from calza_wire.topics import DOWNWARDS, Kind, down, up
@@ -160,7 +160,7 @@ async def _run(settings: Settings, tell: Tell, *, live: bool, once: bool) -> str
     clock = SystemClock()
     box = Box(settings, clock, tell, os.environ)
     try:
-        radios = {spec.name: open_radio(spec, settings.state) for spec in settings.radios}
+        radios = {spec.name: open_radio(spec, settings.state) for spec in map(resolved, settings.radios)}
         try:
             parts = service.Parts(
                 gateway=settings.gateway,

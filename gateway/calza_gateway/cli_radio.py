@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from calza_gateway.bonds import PairedStocking, StateError, read_stockings, remember, write_stockings
-from calza_gateway.pairing import Found, PairingError, enrol, find, identify, parse_passkey
-from calza_gateway.ports import PasskeyPrompt, Radio, RadioError, Sighting
-from calza_gateway.radio_spec import RadioSpec, RadioSpecError, default_radio, open_radio, parse_radio
+from calza_gateway.pairing import PairingError, enrol, find, identify, parse_passkey
+from calza_gateway.pairing_agents import Ask, Person, oob_data, read_label
+from calza_gateway.ports import Radio, RadioError, Sighting
+from calza_gateway.radio_spec import BluezRadio, RadioSpec, RadioSpecError, default_radio, open_radio, parse_radio
+from calza_wire.label_code import LabelCode
 
 T = TypeVar("T")
 FAILED, MISUSED = 1, 2
@@ -44,6 +46,8 @@ Examples:
   calza gateway pair "Calza CZ-000123" --passkey-file label.txt --state /var/lib/calza
 
   calza gateway pair F0:12:34:56:78:9A --passkey 042017 --radio sim:tcp://127.0.0.1:7800
+
+  calza gateway pair --label - --radio bluez:hci1
 """
 
 RadioOption = Annotated[
@@ -85,8 +89,15 @@ def scan(
 
 
 def pair(
-    stocking: Annotated[str, typer.Argument(help="Address, serial or advertised name.", metavar="STOCKING")],
+    stocking: Annotated[
+        str | None,
+        typer.Argument(help="Address, serial or advertised name; not needed with --label.", metavar="[STOCKING]"),
+    ] = None,
     state: Annotated[Path, typer.Option("--state", help="The gateway's state folder.")] = Path(".calza/gateway"),
+    label: Annotated[
+        str | None,
+        typer.Option(help="The text of the label's QR code, or - to scan it: read one line.", metavar="TEXT|-"),
+    ] = None,
     passkey: Annotated[
         str | None, typer.Option(help="The six digits on the label. Other users of this machine can see it here.")
     ] = None,
@@ -97,22 +108,32 @@ def pair(
     seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long to listen.")] = PAIR_SCAN_SECONDS,
     as_json: JsonOption = False,
 ) -> None:
-    """Pair with a stocking, or again with one that has forgotten this gateway.
+    """Pair with a stocking, or again when it has forgotten this gateway or this gateway has lost its key.
 
-    Without --passkey or --passkey-file the passkey is asked for on the terminal, once the stocking has been found.
+    Without --label, --passkey or --passkey-file the passkey is asked for on the terminal, once the stocking is found.
     """
     spec = _spec(radio)
-    given = _given_passkey(passkey, passkey_file)
-    if given is None and not sys.stdin.isatty():
-        _misuse("there is no terminal to ask for the passkey: give --passkey-file or --passkey")
+    scanned = _given_label(label)
+    if scanned is not None and (passkey is not None or passkey_file is not None):
+        _misuse("the label has the passkey on it: give --label alone")
+    given = scanned.passkey if scanned is not None else _given_passkey(passkey, passkey_file)
+    wanted = stocking or (None if scanned is None else scanned.serial)
+    if wanted is None:
+        _misuse("which stocking? Give its serial, name or address, or its --label")
+    ask: Ask | None = _ask if sys.stdin.isatty() else None
+    if given is None and ask is None:
+        _misuse("there is no terminal to ask for the passkey: give --label, --passkey-file or --passkey")
 
     async def work() -> PairedStocking:
         async with _opened(spec, state) as opened:
             known = read_stockings(state)
             with _status("looking for the stocking ..."):
-                found = await find(opened, stocking, await _candidates(opened, stocking, seconds))
-            prompt = _answer(given) if given is not None else _ask_once(found)
-            paired = await enrol(opened, found, prompt)
+                found = await find(opened, wanted, await _candidates(opened, wanted, seconds))
+            serial = found.identity.serial
+            if scanned is not None and serial != scanned.serial:
+                raise PairingError("wrong_label", f"{wanted} is {serial}, and the label is that of {scanned.serial}")
+            agent = Person(serial, ask, given, None if scanned is None else oob_data(scanned))
+            paired = await enrol(opened, found, agent, _adapter(spec))
             write_stockings(state, remember(known, paired))
             return paired
 
@@ -151,21 +172,21 @@ def _given_passkey(text: str | None, file: Path | None) -> int | None:
         _misuse(str(error))
 
 
-def _answer(passkey: int) -> PasskeyPrompt:
-    async def answer() -> int:
-        return passkey
+def _given_label(text: str | None) -> LabelCode | None:
+    try:
+        return None if text is None else read_label(sys.stdin.readline() if text == "-" else text)
+    except PairingError as error:
+        _misuse(str(error))
 
-    return answer
+
+def _adapter(spec: RadioSpec) -> str | None:
+    """Which of several adapters keeps the bond, as `--radio` names it."""
+    return f"bluez:{spec.adapter}" if isinstance(spec, BluezRadio) and spec.adapter is not None else None
 
 
-def _ask_once(found: Found) -> PasskeyPrompt:
-    """Asks on the terminal when the passkey is needed: not at all, then, when the bond still holds."""
-
-    async def ask() -> int:
-        _say(f"Passkey of {found.identity.serial} (six digits on the label): ", end="")
-        return parse_passkey(await _line())
-
-    return ask
+async def _ask(question: str) -> str:
+    _say(question, end="")
+    return await _line()
 
 
 async def _line() -> str:

@@ -1,18 +1,20 @@
 """Finding a stocking by what a person calls it, and making it one of this gateway's.
 
 Written against the radio port alone. Must not know a Bluetooth library, a terminal, or where the passkey comes from.
+Which side forgot a bond is said here by the stocking's serial, with the one command that repairs it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calza_gateway.bonds import PairedStocking
-from calza_gateway.ports import PasskeyPrompt, Radio, RadioError, RadioReason, Sighting
+from calza_gateway.ports import PairingAgent, Radio, RadioError, RadioReason, Sighting
 from calza_wire.errors import WireError
 from calza_wire.stocking_service import Identity, Label
 from calza_wire.uuids import STOCKING_IDENTITY, STOCKING_LABEL
 
 CONNECT_TIMEOUT_S = 20.0  # a stocking advertises at least every second, unless another gateway is reading it
+TRIES = 3
 PASSKEY_DIGITS = 6  # Core Specification, Vol 3, Part H, 2.3.5.3
 
 
@@ -88,13 +90,26 @@ async def find(radio: Radio, wanted: str, sightings: Sequence[Sighting]) -> Foun
     raise PairingError("not_found", _not_found(wanted, len(sightings), unread))
 
 
-async def enrol(radio: Radio, found: Found, passkey: PasskeyPrompt) -> PairedStocking:
+def advice(code: str, sentence: str, serial: str) -> str:
+    """What to tell a person when a visit to a paired stocking failed: who has forgotten whom, and the one command."""
+    repair = f"run `calza gateway pair {serial}` to pair it again"
+    match code:
+        case RadioReason.BOND_LOST:
+            return f"{serial} has forgotten this gateway: {repair}"
+        case RadioReason.NOT_PAIRED:
+            return f"this gateway has lost its key for {serial}: {repair}"
+        case _:
+            return sentence
+
+
+async def enrol(radio: Radio, found: Found, agent: PairingAgent, adapter: str | None = None) -> PairedStocking:
     """Pair, then connect anew and read what only a bonded gateway may read: only then it is this gateway's.
 
-    A bond that the stocking has forgotten is made again. Raises RadioError, or PairingError ("not_a_stocking").
+    A bond that either side has forgotten is made again. `adapter` is the radio that keeps the bond, if there are
+    several. Raises RadioError, or PairingError ("not_a_stocking").
     """
     address = found.sighting.address
-    await radio.pair(address, passkey)
+    await radio.pair(address, agent)
     link = await radio.connect(address, CONNECT_TIMEOUT_S)
     try:
         identity = Identity.decode(await link.read(STOCKING_IDENTITY))
@@ -107,16 +122,19 @@ async def enrol(radio: Radio, found: Found, passkey: PasskeyPrompt) -> PairedSto
     if identity.serial != found.identity.serial:
         sentence = f"{address} was {found.identity.serial} before pairing and is {identity.serial} now"
         raise PairingError("not_a_stocking", sentence)
-    return PairedStocking(identity.serial, address, label.side)
+    return PairedStocking(identity.serial, address, label.side, adapter)
 
 
 async def _meet(radio: Radio, sighting: Sighting) -> Found:
-    try:
-        return await identify(radio, sighting)
-    except RadioError as error:
-        if error.reason is not RadioReason.BOND_LOST:
-            raise
-    await radio.unpair(sighting.address)
+    """Identify, if need be without the bond; a radio may need several tries to be sure that it was forgotten."""
+    for _ in range(TRIES):
+        try:
+            return await identify(radio, sighting)
+        except RadioError as error:
+            if error.reason is RadioReason.BOND_LOST:
+                await radio.unpair(sighting.address)
+            elif error.reason is not RadioReason.CONNECT_FAILED:
+                raise
     return await identify(radio, sighting)
 
 

@@ -5,8 +5,8 @@ visits are written against them alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -55,19 +55,16 @@ class Sighting:
     rssi: int | None
 
 
-PasskeyPrompt = Callable[[], Awaitable[int]]
-"""Asks a person for the six digits printed on the stocking's label."""
-
-
 @dataclass(frozen=True, slots=True)
 class OobData:
     """What the QR code on a stocking's label carries for LE Secure Connections out-of-band pairing: 16 octets each.
 
-    `random` is the value r, `confirm` is C = f4(PKx, PKx, r, 0) (Core Specification, Vol 3, Part H, 2.3.5.6.4).
+    `random` is the value r, `confirm` is C = f4(PKx, PKx, r, 0) (Core Specification, Vol 3, Part H, 2.3.5.6.4), least
+    significant octet first. Both stay out of `repr`: who knows r can pair.
     """
 
-    random: bytes
-    confirm: bytes
+    random: bytes = field(repr=False)
+    confirm: bytes = field(repr=False)
 
 
 class PairingAgent(Protocol):
@@ -182,10 +179,11 @@ class OutboxError(Exception):
 
 
 class OutboxFullError(OutboxError):
-    """The disk is full: nothing of this call was kept, and nothing is lost, because the stocking still holds it."""
+    """The disk ("disk_full") or the outbox ("outbox_full") is full: nothing of this call was kept, and nothing is lost,
+    because the stocking still holds it."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("disk_full", message)
+    def __init__(self, message: str, code: str = "disk_full") -> None:
+        super().__init__(code, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +269,8 @@ class Outbox(Protocol):
     """The durable queue between the radio and the broker, emptied by receipts only.
 
     Every call is durable when it returns and may be made from any thread. A call that changes something raises
-    `OutboxFullError` when the disk is full, having changed nothing.
+    `OutboxFullError` when the disk is full, having changed nothing. `put` and `put_report` raise it earlier, at the
+    limit the outbox was made with, so that receipts still settle.
     """
 
     def put(self, serial: str, log_id: bytes, records: Sequence[Record], now_ms: int) -> int:
@@ -315,7 +314,7 @@ class Outbox(Protocol):
     def drop_report(self, key: int) -> None: ...
 
     def note_contact(self, contact: Contact) -> None:
-        """Remember how a visit went; an earlier `synced_ms` stays when this one has none."""
+        """Remember how a visit went; an earlier `synced_ms` stays when this one has none, the rest is as given."""
         ...
 
     def contacts(self) -> list[Contact]: ...
@@ -379,8 +378,9 @@ class MqttLink(Protocol):
         """Stay connected until cancelled; then say offline and disconnect. Events come in the event loop, in order."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None) -> bool:
-        """Hand a message over; False (and nothing sent) when not connected. A `token` asks for a `BrokerAck`."""
+    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
+        """Hand a message over; False (and nothing sent) when not connected. A `token` asks for a `BrokerAck`; the
+        broker keeps the newest message with `retain` for who comes later."""
         ...
 
 

@@ -95,6 +95,14 @@ def default_radio(folder: Path = BLUETOOTH_FOLDER, platform: str = sys.platform)
     )
 
 
+def resolved(spec: RadioSpec, folder: Path = BLUETOOTH_FOLDER) -> RadioSpec:
+    """The same with the adapter that "bluez" means now: the lowest. What is reset must be what is used, and a bond made
+    on "bluez:hci0" must be found by "bluez"."""
+    if spec == BluezRadio(None):
+        return BluezRadio(next(iter(_adapters(folder)), "hci0"))
+    return spec
+
+
 def open_radio(spec: RadioSpec, state: Path | None) -> Radio:
     """The radio, to be closed after use. Touches neither the network nor the bus before its first use.
 
@@ -103,13 +111,12 @@ def open_radio(spec: RadioSpec, state: Path | None) -> Radio:
     """
     from calza_gateway.adapters.bleak_radio import BleakRadio
 
-    match spec:
+    match resolved(spec):
         case BluezRadio(adapter):
             from calza_gateway.adapters.bleak_backend import BluezBackend
             from calza_gateway.adapters.bluez_care import BluezCare
 
-            # What is reset must be what is used, so the first adapter is chosen here and not by bleak.
-            named = adapter or next(iter(_adapters(BLUETOOTH_FOLDER)), "hci0")
+            named = adapter or "hci0"
             return BleakRadio(BluezBackend(named), BluezCare(named))
         case NativeRadio():
             from calza_gateway.adapters.native_backend import NativeBackend

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from calza_gateway.bonds import PairedStocking
+from calza_gateway.clock_watch import CLOCK_LEFT_ALONE
 from calza_gateway.events import Connected, GatewayEvent, LiveMinuteCame, Problem, Progress, SyncBegan, SyncEnded, Tell
 from calza_gateway.limits import LimitedLink, Limits, any_set
 from calza_gateway.ports import Clock, Contact, Link, Outbox, OutboxError, Radio, RadioError, RadioReason
@@ -62,6 +63,7 @@ class Visitor:
         self._runner = Runner(outbox, server, clock, self._overhear)
         self._closed_at: dict[str, float] = {}
         self._left: dict[str, int] = {}  # records still in a stocking, as far as this visit knows
+        self._clock_refusals: dict[str, tuple[str, ...]] = {}  # why a stocking's clock was left alone, as last told
 
     async def connect(self, radio: Radio, stocking: PairedStocking, limits: Limits) -> Link:
         """A link to a stocking that has just been heard. Raises RadioError when the budget is spent."""
@@ -149,6 +151,7 @@ class Visitor:
         now_ms = self._clock.now().unix_ms
         error_ms = None if done.clock_error_s is None else round(done.clock_error_s * 1000)
         left = done.expected - done.fetched - done.absent
+        self._tell_clock_left_alone(done)
         await self._note(Contact(done.serial, now_ms, "ok", now_ms, left, error_ms, done.battery_percent))
         self._tell(
             SyncEnded(
@@ -161,6 +164,14 @@ class Visitor:
                 battery_percent=done.battery_percent,
             )
         )
+
+    def _tell_clock_left_alone(self, done: Done) -> None:
+        """Once for as long as the reasons stay the same: a visit a minute would fill the log with one sentence."""
+        reasons = tuple(code for code in done.refused if code in CLOCK_LEFT_ALONE)
+        if reasons != self._clock_refusals.get(done.serial, ()):
+            for code in reasons:
+                self._tell(Problem(code, CLOCK_LEFT_ALONE[code], done.serial))
+        self._clock_refusals[done.serial] = reasons
 
     async def _note(self, contact: Contact) -> None:
         """A disk too full even for this has been reported where it mattered."""

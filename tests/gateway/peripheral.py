@@ -5,8 +5,8 @@ controller, a real HCI port), so what the gateway meets is ATT, L2CAP and SMP, n
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from bumble.att import ATT_Error, Attribute, AttributeValue, ErrorCode
 from bumble.core import UUID, AdvertisingData
@@ -16,7 +16,9 @@ from bumble.hci import Address
 from bumble.host import Host
 from bumble.keys import MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
+from bumble.smp import OobContext
 
+from calza_gateway.ports import OobData
 from calza_sim.radio import UNPACED, HciPort, Radio, RadioController
 from calza_wire.minute_block import Side
 from calza_wire.stocking_service import Identity, Label
@@ -41,6 +43,28 @@ AD = AdvertisingData.Type
 Properties = Characteristic.Properties
 
 
+class Way(Enum):
+    """How a peripheral pairs."""
+
+    PASSKEY = auto()
+    NUMBERS = auto()  # it has a display and a button
+    NOTHING = auto()  # Just Works
+    OLD_NOTHING = auto()  # Just Works as before Secure Connections, where the other side is not even asked
+    OLD_PASSKEY = auto()
+
+
+class Display(PairingDelegate):
+    """A peripheral that shows a number; its wearer always agrees."""
+
+    def __init__(self, shown: list[int]) -> None:
+        super().__init__(self.DISPLAY_OUTPUT_AND_YES_NO_INPUT)
+        self._shown = shown
+
+    async def compare_numbers(self, number: int, digits: int) -> bool:
+        self._shown.append(number)
+        return True
+
+
 class PrintedPasskey(PairingDelegate):
     """The stocking's side of pairing: the passkey on its label is "displayed"."""
 
@@ -63,7 +87,7 @@ class Peripheral:
     lax = False
     stubborn = False
 
-    def __init__(self, radio: Radio, address: str, name: str, passkey: int | None) -> None:
+    def __init__(self, radio: Radio, address: str, name: str, passkey: int, way: Way) -> None:
         self.address = address
         self.serial = f"CZ-{int(address[-2:], 16):06}"
         self.slow = asyncio.Event()
@@ -74,6 +98,9 @@ class Peripheral:
         self.refusal = ErrorCode(0x80)
         self._radio = radio
         self._passkey = passkey
+        self._way = way
+        self.shown: list[int] = []
+        self.oob: OobContext | None = None
         self.controller = RadioController(name, radio)
         host = Host()
         host.controller = self.controller
@@ -164,12 +191,28 @@ class Peripheral:
     async def forget_bonds(self) -> None:
         await self.keys.delete_all()
 
+    def print_label(self) -> OobData:
+        """From now on it has out-of-band data, and this is what its label says of them."""
+        self.oob = OobContext()
+        data = self.oob.share()
+        return OobData(data.r, data.c)
+
     def _pairing(self, _connection: Connection) -> PairingConfig:
         self.pairings += 1
-        none = PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT)
         return PairingConfig(
-            sc=True, mitm=True, bonding=True, delegate=none if self._passkey is None else PrintedPasskey(self._passkey)
+            sc=self._way not in {Way.OLD_NOTHING, Way.OLD_PASSKEY},
+            delegate=self._delegate(),
+            oob=None if self.oob is None else PairingConfig.OobConfig(self.oob, None, None),
         )
+
+    def _delegate(self) -> PairingDelegate:
+        match self._way:
+            case Way.PASSKEY | Way.OLD_PASSKEY:
+                return PrintedPasskey(self._passkey)
+            case Way.NUMBERS:
+                return Display(self.shown)
+            case Way.NOTHING | Way.OLD_NOTHING:
+                return PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT)
 
     async def _slow_a(self, _connection: Connection) -> bytes:
         self.asked.set()
@@ -218,9 +261,13 @@ class Air:
         return f"sim:tcp://127.0.0.1:{self.port.port}"
 
     async def add(
-        self, address: str = "F0:00:00:00:00:01", name: str = "Calza 1", passkey: int | None = PASSKEY
+        self,
+        address: str = "F0:00:00:00:00:01",
+        name: str = "Calza 1",
+        passkey: int = PASSKEY,
+        way: Way = Way.PASSKEY,
     ) -> Peripheral:
-        peripheral = Peripheral(self.radio, address, name, passkey)
+        peripheral = Peripheral(self.radio, address, name, passkey, way)
         self.peripherals.append(peripheral)
         await peripheral.advertise()
         return peripheral
@@ -240,14 +287,22 @@ class Air:
         await self.port.close()
 
 
-def passkey_prompt(passkey: int, asked: list[int] | None = None) -> Callable[[], "asyncio.Future[int]"]:
-    """A prompt that answers at once, and counts in `asked` how often it was needed."""
+class Person:
+    """A pairing agent that answers at once. `asked` collects what it was asked: "passkey", or the number to compare."""
 
-    def prompt() -> "asyncio.Future[int]":
-        if asked is not None:
-            asked.append(passkey)
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        answer.set_result(passkey)
-        return answer
+    def __init__(self, passkey: int = PASSKEY, *, agrees: bool = True, oob: OobData | None = None) -> None:
+        self.asked: list[str | int] = []
+        self._passkey = passkey
+        self._agrees = agrees
+        self._oob = oob
 
-    return prompt
+    async def passkey(self, address: str) -> int:
+        self.asked.append("passkey")
+        return self._passkey
+
+    async def confirm(self, address: str, number: int) -> bool:
+        self.asked.append(number)
+        return self._agrees
+
+    def oob(self, address: str) -> OobData | None:
+        return self._oob

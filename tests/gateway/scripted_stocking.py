@@ -34,7 +34,7 @@ from calza_gateway.steps import (
 )
 from calza_wire import racp
 from calza_wire.elapsed_time import CurrentElapsedTime, TimeSource, TimeStamp
-from calza_wire.messages import SyncReport, Wanted
+from calza_wire.messages import GatewayClock, SyncReport, Wanted
 from calza_wire.ranges import RangeSet
 from calza_wire.records import encode_record
 from calza_wire.segments import split
@@ -205,13 +205,15 @@ class Talk:
     outbox: Outbox
     wanted: Callable[[], Wanted | None] = lambda: None
     now: Moment = START
+    gateway_clock: GatewayClock = GatewayClock.SYNCHRONISED
     reports: list[SyncReport] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
 
     def session(self, *, close_block: bool = True) -> Done | Failed:
         """One connection and one session, to its end."""
         self.stocking.connect()
-        session = Session(SessionFacts(SERIAL, MTU, -60, close_block=close_block, offset_quarters=4))
+        facts = SessionFacts(SERIAL, MTU, -60, close_block, offset_quarters=4, gateway_clock=self.gateway_clock)
+        session = Session(facts)
         inbox: deque[Event] = deque()
         actions = session.start(self.now)
         for _ in range(200_000):

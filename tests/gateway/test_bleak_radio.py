@@ -1,7 +1,7 @@
 """The radio port over bleak: scanning, links, errors as reasons, and nothing left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 from bleak import BleakClient, BleakScanner
@@ -11,11 +11,12 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from bumble.att import ErrorCode
 
 from calza_gateway.adapters.bleak_backend import BluezBackend, DisconnectCallback
-from calza_gateway.adapters.bleak_errors import BLUEZ_REASONS, radio_errors
+from calza_gateway.adapters.bleak_errors import BLUEZ_REASONS, BLUEZ_REFUSALS, radio_errors
 from calza_gateway.adapters.bleak_radio import BleakRadio
-from calza_gateway.ports import PasskeyPrompt, RadioError, RadioReason
-from calza_wire.uuids import LOG_STATUS, RACP, STORED_OBSERVATIONS
-from tests.gateway.peripheral import ABSENT, OPEN_A, OPEN_B, PASSKEY, REFUSING, Air, passkey_prompt
+from calza_gateway.pairing import advice, enrol, find
+from calza_gateway.ports import PairingAgent, RadioError, RadioReason
+from calza_wire.uuids import CURRENT_ELAPSED_TIME, LOG_STATUS, RACP, STOCKING_IDENTITY, STORED_OBSERVATIONS
+from tests.gateway.peripheral import ABSENT, OPEN_A, OPEN_B, PASSKEY, REFUSING, Air, Person
 
 NOBODY = "F0:00:00:00:00:99"
 MakeGateway = Callable[..., BleakRadio]
@@ -116,17 +117,28 @@ async def test_the_same_error_on_a_link_that_stays_is_the_peers(air: Air, gatewa
     await link.disconnect()
 
 
-async def test_a_protected_read_without_a_bond_is_not_paired(air: Air, gateway: MakeGateway) -> None:
-    link = await gateway().connect((await air.add()).address, 5)
-    with pytest.raises(RadioError) as caught:
-        await link.read(LOG_STATUS)
-    assert (caught.value.reason, caught.value.att_code) == (RadioReason.NOT_PAIRED, 0x0F)
+async def test_without_a_key_what_is_protected_is_not_even_asked_for(air: Air, gateway: MakeGateway) -> None:
+    peripheral = await air.add()
+    peripheral.lax = True
+    link = await gateway().connect(peripheral.address, 5)
+    for step in (
+        link.read(LOG_STATUS),
+        link.write(CURRENT_ELAPSED_TIME, bytes(9)),
+        link.subscribe(STORED_OBSERVATIONS, print),
+    ):
+        with pytest.raises(RadioError, match=f"lost its key.*calza gateway pair {peripheral.address}") as caught:
+            await step
+        assert caught.value.reason is RadioReason.NOT_PAIRED
+    assert await link.read(STOCKING_IDENTITY)
     await link.disconnect()
+    assert peripheral.pairings == 0
 
 
 async def test_values_of_all_subscriptions_come_in_order(air: Air, gateway: MakeGateway) -> None:
     peripheral = await air.add()
-    link = await gateway().connect(peripheral.address, 5)
+    radio = gateway()
+    await radio.pair(peripheral.address, Person())
+    link = await radio.connect(peripheral.address, 5)
     got: list[bytes] = []
     await link.subscribe(STORED_OBSERVATIONS, got.append)
     await link.subscribe(RACP, got.append)
@@ -197,7 +209,7 @@ async def test_when_the_simulator_comes_back_the_same_radio_connects_again(air: 
 async def test_without_a_simulator_there_is_no_adapter(air: Air, gateway: MakeGateway) -> None:
     radio = gateway()
     await air.port.close()
-    for step in (radio.scan(0.1), radio.connect(NOBODY, 0.5), radio.pair(NOBODY, passkey_prompt(PASSKEY))):
+    for step in (radio.scan(0.1), radio.connect(NOBODY, 0.5), radio.pair(NOBODY, Person(PASSKEY))):
         with pytest.raises(RadioError, match="calza sim run") as caught:
             await step
         assert caught.value.reason is RadioReason.NO_ADAPTER
@@ -217,8 +229,10 @@ async def test_without_a_simulator_there_is_no_adapter(air: Air, gateway: MakeGa
             RadioReason.NO_ADAPTER,
         ),
         (TimeoutError(), RadioReason.TIMEOUT),
-        (EOFError(), RadioReason.NO_ADAPTER),
-        (ConnectionResetError(), RadioReason.NO_ADAPTER),
+        (EOFError(), RadioReason.STACK_STUCK),
+        (ConnectionResetError(), RadioReason.STACK_STUCK),
+        (BrokenPipeError(), RadioReason.STACK_STUCK),
+        (FileNotFoundError(), RadioReason.NO_ADAPTER),
         (AssertionError(), RadioReason.CONNECT_FAILED),
     ],
 )
@@ -234,13 +248,29 @@ def test_a_cancellation_is_no_error_of_the_radio() -> None:
         raise asyncio.CancelledError
 
 
-class NoAgent:
-    """The simulated radio, but like BlueZ it cannot ask for a passkey, and it keeps links of its own."""
+@pytest.mark.parametrize("details", ["le-connection-abort-by-local", "br-connection-canceled"])
+def test_a_connect_that_fell_through_is_no_fault_of_the_adapter(details: str) -> None:
+    with pytest.raises(RadioError) as caught, radio_errors(NOBODY, RadioReason.NO_ADAPTER):
+        raise BleakDBusError("org.bluez.Error.Failed", [details])
+    assert caught.value.reason is RadioReason.CONNECT_FAILED
 
-    asks_passkey = False
 
-    def __init__(self, real: BleakRadio) -> None:
+@pytest.mark.parametrize("error", BLUEZ_REFUSALS)
+def test_a_refused_pairing_says_what_to_do_in_plain_words(error: str) -> None:
+    with pytest.raises(RadioError, match="was not paired") as caught, radio_errors(NOBODY, RadioReason.GATT_ERROR):
+        raise BleakDBusError(error, ["Authentication Failed"])
+    assert caught.value.reason is RadioReason.PAIRING_REFUSED
+    assert "BlueZ" not in str(caught.value)
+
+
+class Hidden:
+    """The simulated radio, but its keys are hidden, or it answers like BlueZ: a link without a key goes on for ever."""
+
+    def __init__(self, real: BleakRadio, has_key: bool | None) -> None:
         self._real = real._backend
+        self._has_key = has_key
+        self.asking = self._real.asking
+        self.close = self._real.close
 
     def scanner(self, on_sighting: AdvertisementDataCallback, service: str) -> BleakScanner:
         return self._real.scanner(on_sighting, service)
@@ -250,43 +280,163 @@ class NoAgent:
         device: BLEDevice | str,
         on_disconnect: DisconnectCallback | None,
         timeout_s: float,
-        passkey: PasskeyPrompt | None,
+        agent: PairingAgent | None,
     ) -> BleakClient:
-        return self._real.client(device, on_disconnect, timeout_s, None)
+        return self._real.client(device, on_disconnect, timeout_s, agent)
+
+    def has_key(self, device: BLEDevice) -> bool | None:
+        return self._has_key
 
     async def connected(self, service: str) -> list[BLEDevice]:
         return []
 
-    async def close(self) -> None:
-        await self._real.close()
 
-
-@pytest.fixture
-async def no_agent(gateway: MakeGateway) -> AsyncIterator[BleakRadio]:
-    radio = BleakRadio(NoAgent(gateway()))
-    yield radio
+async def test_a_read_that_is_never_answered_without_a_key_is_not_paired(
+    air: Air, gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calza_gateway.adapters.bleak_link.KEYLESS_TIMEOUT_S", 0.2)
+    peripheral = await air.add()
+    radio = BleakRadio(Hidden(gateway(), False))
+    link = await radio.connect(peripheral.address, 5)
+    peripheral.slow.clear()
+    with pytest.raises(RadioError, match=f"lost its key.*calza gateway pair {peripheral.address}") as caught:
+        await link.read(OPEN_A)
+    assert caught.value.reason is RadioReason.NOT_PAIRED
+    peripheral.slow.set()
     await radio.close()
 
 
-async def test_without_a_pairing_agent_pair_says_to_use_bluetoothctl(air: Air, no_agent: BleakRadio) -> None:
+async def test_a_stack_that_hides_its_keys_is_asked_by_trying(air: Air, gateway: MakeGateway) -> None:
     peripheral = await air.add()
-    with pytest.raises(RadioError, match="bluetoothctl") as caught:
-        await no_agent.pair(peripheral.address, passkey_prompt(PASSKEY))
-    assert caught.value.reason is RadioReason.NOT_PAIRED
-    assert peripheral.address in str(caught.value)
+    radio = BleakRadio(Hidden(gateway(), None))
+    person = Person(PASSKEY)
+    for _ in range(2):
+        await radio.pair(peripheral.address, person)
+    assert person.asked == ["passkey"]
+    await radio.close()
 
 
-async def test_without_a_pairing_agent_a_bond_made_elsewhere_is_enough(
-    air: Air, gateway: MakeGateway, no_agent: BleakRadio
-) -> None:
+class Dropping(Hidden):
+    """As BlueZ with a key that the stocking has forgotten: the link comes up and is dropped, and nobody says why."""
+
+    def __init__(self, real: BleakRadio, has_key: bool = True) -> None:
+        super().__init__(real, has_key)
+        self.drops = 99
+
+    def client(
+        self,
+        device: BLEDevice | str,
+        on_disconnect: DisconnectCallback | None,
+        timeout_s: float,
+        agent: PairingAgent | None,
+    ) -> BleakClient:
+        made = super().client(device, on_disconnect, timeout_s, agent)
+        really_connect = made.connect
+
+        async def connect(**_more: object) -> None:
+            await really_connect()
+            if self.drops:
+                self.drops -= 1
+                await made.disconnect()
+                raise BleakDBusError("org.bluez.Error.Failed", ["br-connection-canceled"])
+
+        made.connect = connect  # type: ignore[method-assign]  # what bluetoothd would do
+        unpair = made.unpair
+
+        async def forget() -> None:
+            self.drops = 0
+            self._has_key = None  # as it really is
+            await unpair()
+
+        made.unpair = forget  # type: ignore[method-assign]
+        return made
+
+
+async def reasons(radio: BleakRadio, address: str, times: int) -> list[RadioReason]:
+    found = []
+    for _ in range(times):
+        with pytest.raises(RadioError) as caught:
+            await radio.connect(address, 5)
+        found.append(caught.value.reason)
+    return found
+
+
+async def test_a_link_dropped_three_times_in_a_row_is_a_lost_bond(air: Air, gateway: MakeGateway) -> None:
     peripheral = await air.add()
-    elsewhere = gateway()
-    await elsewhere.pair(peripheral.address, passkey_prompt(PASSKEY))
-    await elsewhere.close()
-    await no_agent.pair(peripheral.address, passkey_prompt(PASSKEY))
+    dropping = Dropping(gateway())
+    radio = BleakRadio(dropping)
+    once = RadioReason.CONNECT_FAILED
+    assert await reasons(radio, peripheral.address, 2) == [once, once]
+    dropping.drops = 0
+    await (await radio.connect(peripheral.address, 5)).disconnect()  # one that holds: it was the signal
+    dropping.drops = 99
+    assert await reasons(radio, peripheral.address, 3) == [once, once, RadioReason.BOND_LOST]
+    await radio.close()
+
+
+async def test_without_a_key_a_dropped_link_is_only_a_dropped_link(air: Air, gateway: MakeGateway) -> None:
+    peripheral = await air.add()
+    radio = BleakRadio(Dropping(gateway(), has_key=False))
+    assert set(await reasons(radio, peripheral.address, 4)) == {RadioReason.CONNECT_FAILED}
+    await radio.close()
+
+
+async def test_pairing_again_looks_three_times_before_it_drops_the_key(air: Air, gateway: MakeGateway) -> None:
+    peripheral = await air.add()
+    dropping = Dropping(gateway())
+    radio = BleakRadio(dropping)
+    found = await find(radio, peripheral.serial, await radio.scan(0.3))
+    assert dropping.drops == 0
+    paired = await enrol(radio, found, Person(PASSKEY))
+    assert paired.serial == peripheral.serial
+    await radio.close()
+
+
+def test_a_person_is_told_who_has_forgotten_whom_and_one_command() -> None:
+    said = {reason: advice(reason.value, "as it was", "CZ-000001") for reason in RadioReason}
+    assert said.pop(RadioReason.BOND_LOST).startswith("CZ-000001 has forgotten this gateway: run")
+    assert said.pop(RadioReason.NOT_PAIRED).startswith("this gateway has lost its key for CZ-000001: run")
+    assert set(said.values()) == {"as it was"}
+
+
+async def test_a_radio_without_care_says_so(gateway: MakeGateway) -> None:
+    with pytest.raises(RadioError, match="without the care"):
+        _ = BleakRadio(Hidden(gateway(), None)).care
+
+
+# --- listening --------------------------------------------------------------------------------------------------------
+
+
+async def test_listening_ends_with_the_first_wanted_stocking(air: Air, gateway: MakeGateway) -> None:
+    stranger = await air.add("F0:00:00:00:00:01", "Calza 1")
+    wanted = await air.add("F0:00:00:00:00:0A", "Calza 10")
+    async with asyncio.timeout(5):
+        sighting = await gateway().listen([NOBODY, wanted.address.lower()], 60)
+    assert sighting is not None
+    assert sighting.address == wanted.address != stranger.address
+    assert sighting.rssi is not None
+    (controller,) = air.port.hosts
+    assert not controller.le_scan_enable
+
+
+async def test_listening_in_vain_ends_in_time(air: Air, gateway: MakeGateway) -> None:
+    await air.add()
+    assert await gateway().listen([NOBODY], 0.2) is None
 
 
 async def test_bluez_is_asked_for_the_adapter_that_was_given() -> None:
-    assert not BluezBackend("hci1").asks_passkey
     client = BluezBackend("hci1").client(NOBODY, None, 1.0, None)
     assert client._backend._adapter == "hci1"  # type: ignore[attr-defined]  # bleak's BlueZ client
+
+
+@pytest.mark.parametrize(
+    ("properties", "has_key"),
+    [
+        ({"Paired": True, "Bonded": True}, True),
+        ({"Paired": True, "Bonded": False}, False),  # a pairing that was not kept
+        ({"Paired": True}, True),  # before BlueZ 5.65
+        ({}, False),
+    ],
+)
+def test_bluez_tells_whether_it_has_a_key(properties: dict[str, bool], has_key: bool) -> None:
+    assert BluezBackend(None).has_key(BLEDevice(NOBODY, None, {"props": properties})) is has_key

@@ -26,7 +26,7 @@ from calza_gateway.adapters.bumble_client import BumbleClient
 from calza_gateway.adapters.bumble_host import BumbleHost
 from calza_gateway.adapters.bumble_keyring import Keyring
 from calza_gateway.adapters.bumble_scanner import BumbleScanner
-from calza_gateway.ports import PasskeyPrompt
+from calza_gateway.ports import PairingAgent
 from calza_wire.uuids import GHS_SERVICE, LOG_STATUS, RACP, STORED_OBSERVATIONS
 from tests.gateway.peripheral import (
     ABSENT,
@@ -36,7 +36,7 @@ from tests.gateway.peripheral import (
     REFUSING,
     STATUS_OCTETS,
     Air,
-    passkey_prompt,
+    Person,
 )
 
 NOBODY = "F0:00:00:00:00:99"
@@ -65,11 +65,11 @@ def client(
     host: BumbleHost,
     address: str | BLEDevice,
     *,
-    passkey: PasskeyPrompt | None = None,
+    agent: PairingAgent | None = None,
     on_disconnect: Callable[[BleakClient], None] | None = None,
     timeout_s: float = 5.0,
 ) -> BleakClient:
-    return BleakClient(address, on_disconnect, backend=BumbleClient, host=host, passkey=passkey, timeout=timeout_s)
+    return BleakClient(address, on_disconnect, backend=BumbleClient, host=host, agent=agent, timeout=timeout_s)
 
 
 async def first_named(host: BumbleHost, services: list[str] | None = None) -> tuple[BLEDevice, AdvertisementData]:
@@ -399,23 +399,23 @@ async def test_no_simulator_is_one_plain_sentence(air: Air, host: BumbleHost) ->
 
 async def test_a_protected_read_pairs_with_the_right_passkey_and_is_tried_once_more(air: Air, host: BumbleHost) -> None:
     peripheral = await air.add()
-    asked: list[int] = []
-    async with client(host, peripheral.address, passkey=passkey_prompt(PASSKEY, asked)) as one:
+    person = Person(PASSKEY)
+    async with client(host, peripheral.address, agent=person) as one:
         assert bytes(await one.read_gatt_char(LOG_STATUS)) == STATUS_OCTETS
-    assert len(asked) == 1
+    assert person.asked == ["passkey"]
 
 
 async def test_a_wrong_passkey_is_refused_and_drops_the_link(air: Air, host: BumbleHost) -> None:
     peripheral = await air.add()
     gone = asyncio.Event()
-    one = client(host, peripheral.address, passkey=passkey_prompt(PASSKEY ^ 1), on_disconnect=lambda _: gone.set())
+    one = client(host, peripheral.address, agent=Person(PASSKEY ^ 1), on_disconnect=lambda _: gone.set())
     await one.connect()
     with pytest.raises(PairingRefusedError, match="passkey is wrong"):
         await one.pair()
     async with asyncio.timeout(2):
         await gone.wait()
     assert not host.keyring.has(peripheral.address)
-    async with client(host, peripheral.address, passkey=passkey_prompt(PASSKEY)) as again:
+    async with client(host, peripheral.address, agent=Person(PASSKEY)) as again:
         await again.pair()
         assert bytes(await again.read_gatt_char(LOG_STATUS)) == STATUS_OCTETS
 
@@ -423,14 +423,14 @@ async def test_a_wrong_passkey_is_refused_and_drops_the_link(air: Air, host: Bum
 @pytest.mark.parametrize("passkey", [0, PASSKEY - 1])
 async def test_no_passkey_makes_pairing_hang(air: Air, host: BumbleHost, passkey: int) -> None:
     peripheral = await air.add()
-    one = client(host, peripheral.address, passkey=passkey_prompt(passkey))
+    one = client(host, peripheral.address, agent=Person(passkey))
     await one.connect()
     async with asyncio.timeout(5):
         with pytest.raises(PairingRefusedError):
             await one.pair()
 
 
-async def test_without_a_prompt_nothing_pairs_by_itself(air: Air, host: BumbleHost) -> None:
+async def test_without_an_agent_nothing_pairs_by_itself(air: Air, host: BumbleHost) -> None:
     peripheral = await air.add()
     async with client(host, peripheral.address) as one:
         with pytest.raises(BleakGATTProtocolError) as caught:
@@ -449,19 +449,20 @@ async def test_just_works_encrypts_and_is_still_refused_on_a_protected_read(air:
         assert caught.value.code == 0x05
 
 
-async def test_what_the_prompt_raises_comes_out_of_pair(air: Air, host: BumbleHost) -> None:
-    async def changed_my_mind() -> int:
-        raise LookupError("no label in sight")
+async def test_what_the_agent_raises_comes_out_of_pair(air: Air, host: BumbleHost) -> None:
+    class ChangedTheirMind(Person):
+        async def passkey(self, address: str) -> int:
+            raise LookupError("no label in sight")
 
-    one = client(host, (await air.add()).address, passkey=changed_my_mind)
+    one = client(host, (await air.add()).address, agent=ChangedTheirMind())
     await one.connect()
     with pytest.raises(LookupError, match="no label"):
         await one.pair()
 
 
-async def test_a_bonded_link_is_encrypted_at_once_without_a_prompt(air: Air, host: BumbleHost) -> None:
+async def test_a_bonded_link_is_encrypted_at_once_without_an_agent(air: Air, host: BumbleHost) -> None:
     peripheral = await air.add()
-    async with client(host, peripheral.address, passkey=passkey_prompt(PASSKEY)) as one:
+    async with client(host, peripheral.address, agent=Person(PASSKEY)) as one:
         await one.pair()
     async with client(host, peripheral.address) as again:
         assert peripheral.link.is_encrypted
@@ -472,7 +473,7 @@ async def test_a_bonded_link_is_encrypted_at_once_without_a_prompt(air: Air, hos
 async def test_a_bond_and_the_address_outlive_the_gateway(air: Air, tmp_path: Path) -> None:
     peripheral = await air.add()
     first = make_host(air, tmp_path)
-    async with client(first, peripheral.address, passkey=passkey_prompt(PASSKEY)) as one:
+    async with client(first, peripheral.address, agent=Person(PASSKEY)) as one:
         await one.pair()
         seen = str(peripheral.link.peer_address)
     await first.close()
@@ -485,10 +486,10 @@ async def test_a_bond_and_the_address_outlive_the_gateway(air: Air, tmp_path: Pa
 
 async def test_a_bond_lost_on_the_stocking_is_told_and_cured_by_unpairing(air: Air, host: BumbleHost) -> None:
     peripheral = await air.add()
-    async with client(host, peripheral.address, passkey=passkey_prompt(PASSKEY)) as one:
+    async with client(host, peripheral.address, agent=Person(PASSKEY)) as one:
         await one.pair()
     await peripheral.forget_bonds()
-    again = client(host, peripheral.address, passkey=passkey_prompt(PASSKEY))
+    again = client(host, peripheral.address, agent=Person(PASSKEY))
     with pytest.raises(BondLostError):
         await again.connect()
     assert not peripheral.device.connections
@@ -500,7 +501,7 @@ async def test_a_bond_lost_on_the_stocking_is_told_and_cured_by_unpairing(air: A
 
 async def test_a_key_that_does_not_match_is_a_lost_bond(air: Air, host: BumbleHost) -> None:
     peripheral = await air.add()
-    async with client(host, peripheral.address, passkey=passkey_prompt(PASSKEY)) as one:
+    async with client(host, peripheral.address, agent=Person(PASSKEY)) as one:
         await one.pair()
     ((_, keys),) = await peripheral.keys.get_all()
     assert keys.ltk is not None
@@ -518,7 +519,7 @@ async def test_a_bond_that_cannot_be_kept_is_not_a_pairing(air: Air, tmp_path: P
     peripheral = await air.add()
     state = tmp_path / "state"
     host = make_host(air, state)
-    one = client(host, peripheral.address, passkey=passkey_prompt(PASSKEY))
+    one = client(host, peripheral.address, agent=Person(PASSKEY))
     await one.connect()
     (state / "bonds.json.new").mkdir()  # nothing can be written any more
     with pytest.raises(BleakError, match="could not be kept"):
@@ -543,7 +544,7 @@ async def test_neither_passkey_nor_key_reaches_a_log(
 ) -> None:
     peripheral = await air.add()
     caplog.set_level(logging.DEBUG)
-    async with client(host, peripheral.address, passkey=passkey_prompt(PASSKEY)) as one:
+    async with client(host, peripheral.address, agent=Person(PASSKEY)) as one:
         await one.pair()
     async with client(host, peripheral.address):
         pass

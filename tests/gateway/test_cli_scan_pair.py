@@ -21,9 +21,11 @@ import typer
 from typer.testing import CliRunner, Result
 
 from calza_gateway.cli_radio import register
-from tests.gateway.peripheral import PASSKEY, Air, Peripheral
+from calza_wire.label_code import LabelCode
+from tests.gateway.peripheral import PASSKEY, Air, Peripheral, Way
 
 T = TypeVar("T")
+GOOD_LABEL = LabelCode("CZ-000001", PASSKEY, bytes(16), bytes(16)).encode()
 PROGRAM = "import typer; from calza_gateway.cli_radio import register; app = typer.Typer(); register(app); app()"
 
 
@@ -37,8 +39,8 @@ class Elsewhere:
     def do(self, work: Coroutine[None, None, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 
-    def add(self, number: int = 1, name: str | None = None) -> Peripheral:
-        return self.do(self.air.add(f"F0:00:00:00:00:{number:02X}", name or f"Calza {number:04}"))
+    def add(self, number: int = 1, name: str | None = None, way: Way = Way.PASSKEY) -> Peripheral:
+        return self.do(self.air.add(f"F0:00:00:00:00:{number:02X}", name or f"Calza {number:04}", way=way))
 
 
 @pytest.fixture
@@ -59,8 +61,8 @@ def run(elsewhere: Elsewhere) -> Callable[..., Result]:
     app = typer.Typer()
     register(app)
 
-    def run(*arguments: str, radio: str | None = None) -> Result:
-        return CliRunner().invoke(app, [*arguments, "--radio", radio or elsewhere.air.spec])
+    def run(*arguments: str, radio: str | None = None, scan: str = "") -> Result:
+        return CliRunner().invoke(app, [*arguments, "--radio", radio or elsewhere.air.spec], input=scan)
 
     return run
 
@@ -106,7 +108,7 @@ def test_pair_by_address_serial_or_name(
     elsewhere.add(2)
     result = pair(run, tmp_path, wanted, PASSKEY, "--json")
     assert result.exit_code == 0, result.output
-    expected = {"serial": "CZ-000002", "address": "F0:00:00:00:00:02", "side": "left"}
+    expected = {"serial": "CZ-000002", "address": "F0:00:00:00:00:02", "side": "left", "adapter": None}
     assert json.loads(result.stdout) == expected
     written = tmp_path / "stockings.json"
     assert json.loads(written.read_text()) == [expected]
@@ -168,9 +170,62 @@ def test_the_passkey_can_come_from_a_file(elsewhere: Elsewhere, run: Callable[..
     assert result.exit_code == 0, result.output
 
 
+def label_text(peripheral: Peripheral, serial: str | None = None) -> str:
+    data = peripheral.print_label()
+    return LabelCode(serial or peripheral.serial, PASSKEY, data.random, data.confirm).encode()
+
+
+def pair_by_label(run: Callable[..., Result], tmp_path: Path, text: str, *more: str, scan: str = "") -> Result:
+    return run("pair", *more, "--label", text, "--state", str(tmp_path), "--seconds", "0.4", scan=scan)
+
+
+def test_a_scanned_label_is_all_it_takes(elsewhere: Elsewhere, run: Callable[..., Result], tmp_path: Path) -> None:
+    elsewhere.add(1)
+    text = label_text(elsewhere.add(2))
+    result = pair_by_label(run, tmp_path, text)
+    assert result.exit_code == 0, result.output
+    assert [s["serial"] for s in json.loads((tmp_path / "stockings.json").read_text())] == ["CZ-000002"]
+    assert str(PASSKEY) not in result.output
+
+
+def test_the_label_can_come_from_a_scanner(elsewhere: Elsewhere, run: Callable[..., Result], tmp_path: Path) -> None:
+    text = label_text(elsewhere.add())
+    result = pair_by_label(run, tmp_path, "-", scan=f"{text}\r\n")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_label_that_was_damaged_or_belongs_to_another_is_told_and_nothing_is_written(
+    elsewhere: Elsewhere, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    peripheral = elsewhere.add()
+    text = label_text(peripheral)
+    result = pair_by_label(run, tmp_path, text[:-3])
+    assert result.exit_code == 2
+    assert "scan the QR code again" in result.stderr
+    result = pair_by_label(run, tmp_path, label_text(peripheral, "CZ-000009"), peripheral.address, "--json")
+    assert json.loads(result.stdout)["error"]["code"] == "wrong_label"
+    label_text(peripheral)  # a later label: the data of the first one are void
+    result = pair_by_label(run, tmp_path, text, "--json")
+    assert json.loads(result.stdout)["error"]["code"] == "pairing_refused"
+    assert "label of this stocking" in result.stderr
+    assert not (tmp_path / "stockings.json").exists()
+
+
+def test_a_number_that_nobody_can_compare_is_told(
+    elsewhere: Elsewhere, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    elsewhere.add(1, way=Way.NUMBERS)
+    result = pair(run, tmp_path, "CZ-000001", PASSKEY, "--json")
+    assert json.loads(result.stdout)["error"]["code"] == "nobody_to_ask"
+    assert not (tmp_path / "stockings.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["pair"], "which stocking"),
+        (["pair", "--label", GOOD_LABEL, "--passkey", "042017"], "give --label alone"),
+        (["pair", "--label", "042017"], "not the text of a stocking's label"),
         (["pair", "CZ-000001"], "no terminal"),
         (["pair", "CZ-000001", "--passkey", "12345"], "six digits"),
         (["pair", "CZ-000001", "--passkey", "12345x"], "six digits"),
@@ -266,6 +321,19 @@ def test_on_a_terminal_the_passkey_is_asked_for_once_the_stocking_is_found(
     terminal.type(f"{PASSKEY:06}\n")
     assert terminal.end() == 0, terminal.seen
     assert "paired with CZ-000001 (left leg)" in terminal.seen
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), ("no", 1), ("", 1)])
+def test_on_a_terminal_numbers_are_compared(elsewhere: Elsewhere, tmp_path: Path, answer: str, code: int) -> None:
+    peripheral = elsewhere.add(1, way=Way.NUMBERS)
+    terminal = Terminal(
+        "pair", "CZ-000001", "--radio", elsewhere.air.spec, "--state", str(tmp_path), "--seconds", "0.4"
+    )
+    terminal.wait_for("(yes or no)")
+    assert f"Does CZ-000001 show {peripheral.shown[0]:06}?" in terminal.seen
+    terminal.type(f"{answer}\n")
+    assert terminal.end() == code, terminal.seen
+    assert (tmp_path / "stockings.json").exists() == (code == 0)
 
 
 def test_ctrl_c_at_the_question_disconnects_first(elsewhere: Elsewhere, tmp_path: Path) -> None:

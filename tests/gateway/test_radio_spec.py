@@ -31,6 +31,7 @@ from calza_gateway.radio_spec import (
     open_radio,
     parse_radio,
     parse_radios,
+    resolved,
 )
 from calza_wire.minute_block import Side
 
@@ -268,6 +269,14 @@ def test_damaged_bonds_are_refused_and_the_lock_is_let_go(tmp_path: Path, conten
     ring = keyring(tmp_path)
     ring.open()
     ring.close()
+
+
+def test_bluez_without_a_name_is_the_lowest_adapter_by_its_name(tmp_path: Path) -> None:
+    for name in ("hci10", "hci2", "rfkill0"):
+        (tmp_path / name).mkdir()
+    assert resolved(BluezRadio(None), tmp_path) == BluezRadio("hci2")
+    assert resolved(BluezRadio("hci10"), tmp_path) == BluezRadio("hci10")
+    assert resolved(BluezRadio(None), tmp_path / "nowhere") == BluezRadio("hci0")
 
 
 def test_without_a_state_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

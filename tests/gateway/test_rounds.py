@@ -551,6 +551,21 @@ async def test_when_the_clock_is_put_right_everybody_is_synced_again() -> None:
 
 
 @virtually
+async def test_why_a_clock_was_left_alone_is_told_once_and_again_after_it_was_not() -> None:
+    there = home(A)
+    stocking = there.airs["hci0"].stockings["AA:A"]
+    stocking.needs_set, there.clock.synchronised_now = True, False
+    async with there.serving():
+        await asyncio.sleep(HOUR_S)
+        assert there.problems().count("gateway_clock_unsure") == 1
+        there.clock.synchronised_now = True
+        await asyncio.sleep(2 * INTERVAL_S)
+        stocking.needs_set, there.clock.synchronised_now = True, False
+        await asyncio.sleep(HOUR_S)
+        assert there.problems().count("gateway_clock_unsure") == 2
+
+
+@virtually
 async def test_once_ends_at_a_missing_adapter_and_says_which_stockings_it_cost() -> None:
     there = home(A, B, adapters=("hci0", "hci1"))
     there.airs["hci0"].deaf = RadioError(RadioReason.NO_ADAPTER, "unplugged")

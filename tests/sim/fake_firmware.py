@@ -1,6 +1,7 @@
 """A stocking without sensors for tests of the GATT server: a list of records and a script of answers."""
 
 from calza_sim.firmware import racp
+from calza_sim.manufacture import OobSecret
 from calza_sim.ports import RecordTransfer
 from calza_wire.elapsed_time import CurrentElapsedTime, TimeSource, TimeStamp
 from calza_wire.medfloat import MedFloat
@@ -16,6 +17,7 @@ from calza_wire.stocking_service import (
 )
 
 PASSKEY = 471_108
+OOB = OobSecret(bytes(range(1, 33)), bytes(range(16)))
 RECORD_OCTETS = 873  # a full block of 60 minutes
 
 
@@ -29,6 +31,7 @@ class FakeFirmware:
         self.calibration = Calibration(1_700_000_000, site, site, site)
         self.sampling = SamplingSettings(10, 60, 32)
         self.passkey = PASSKEY
+        self.oob = OOB
         self.firmware_revision = "0.0.1"
         self.first_record = 1
         self.next_record = 1 + records

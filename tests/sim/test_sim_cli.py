@@ -20,6 +20,7 @@ from calza_sim.cli import app
 from calza_sim.export_folder import FILES
 from calza_sim.faults import FAULTS, Fault, FaultError, ask
 from calza_sim.scenarios import MODIFIERS, SCENARIOS
+from calza_wire.label_code import LabelCode
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("wire", "firmware-sim", "gateway", "server", "demo")
@@ -72,6 +73,8 @@ def test_ready_line_files_and_a_clean_end(tmp_path: Path) -> None:
     assert (state / "fleet.json").stat().st_mode & 0o777 == 0o600
     assert state.stat().st_mode & 0o777 == 0o700
     assert [each["passkey"] for each in fleet] == [each["passkey"] for each in ready["stockings"]]
+    labels = [LabelCode.decode(each["label"]) for each in ready["stockings"]]
+    assert [(each.serial, each.passkey) for each in labels] == [(each["serial"], each["passkey"]) for each in fleet]
     truth = json.loads((state / "CALZA-0001.truth.json").read_text())
     assert 355 <= sum(run["minutes"] for run in truth["runs"]) <= 365
     assert (state / "CALZA-0002.truth.csv").exists()
@@ -127,6 +130,7 @@ def test_faults_from_another_process(tmp_path: Path) -> None:
         assert [each["in_range"] for each in fault("drop", "--seconds", "60", "--serial", "CALZA-0002")] == [False]
         assert [each["lossy"] for each in fault("lossy", "--rate", "0.25")] == [0.25, 0.25]
         assert all(each["next_record"] == 1 for each in fault("factory-reset"))
+        assert [each["bonds"] for each in fault("forget-bonds")] == [0, 0]
         assert len(fault("power-loss", "--seconds", "0.1")) == len(fault("cut")) == 2
         assert "CALZA-0001" in runner.invoke(app, ["fault", "status", "--control", control]).stdout
         refused = runner.invoke(app, ["fault", "cut", "--control", control, "--serial", "NOBODY-1"])

@@ -58,6 +58,7 @@ class Firmware:
         self.calibration = made.calibration
         self.sampling = SamplingSettings(sample_hz=SAMPLE_HZ, block_minutes=BLOCK_MINUTES, flash_days=FLASH_DAYS)
         self.passkey = made.passkey
+        self.oob = made.oob
         self.firmware_revision = FIRMWARE_REVISION
         self._sensors = sensors
         self._flash = flash

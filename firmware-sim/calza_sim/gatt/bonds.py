@@ -1,6 +1,6 @@
-"""The bonds of one stocking: keys of the gateways paired by passkey, kept in a file so that they survive a restart.
+"""The bonds of one stocking: keys of the gateways paired by its label, kept in a file so that they survive a restart.
 
-Only keys from an authenticated LE Secure Connections pairing are kept: a pairing without the passkey leaves no trace
+Only keys from an authenticated LE Secure Connections pairing are kept: a pairing without the label leaves no trace
 and can never replace one made with it. This module knows Bumble's key store and nothing of connections.
 """
 

@@ -13,6 +13,7 @@ from bumble.hci import Address
 from bumble.host import Host
 
 from calza_sim.gatt.bonds import BondStore
+from calza_sim.gatt.pairing import StockingSession
 from calza_sim.radio import RadioController
 
 # One notification of this ATT MTU fills one link packet of 251 octets; 517 would need three and waste a third.
@@ -82,6 +83,7 @@ class StockingDevice(Device):
         host.controller = controller
         super().__init__(config=config, host=host)
         self.keystore = self._bonds = bonds
+        self.smp_manager.session_proxy = StockingSession
         self._offered_keys: dict[Connection, bytes] = {}
         self._keys_in_use: dict[Connection, bytes] = {}
         self.gatt: StockingGattServer = StockingGattServer(self)
@@ -123,8 +125,8 @@ class StockingDevice(Device):
     def refusal(self, connection: Connection) -> int | None:
         """Why a peer may not have clinical data now, as an ATT error code; None if it may.
 
-        It may when the key that encrypts this very link is the one kept from a pairing by passkey. The address alone
-        proves nothing: it can be copied, and a pairing without passkey encrypts as well.
+        It may when the key that encrypts this very link is the one kept from a pairing by label. The address alone
+        proves nothing: it can be copied, and a pairing without the label encrypts as well.
         """
         bond = self._bonds.bond(str(connection.peer_address))
         if not connection.is_encrypted:

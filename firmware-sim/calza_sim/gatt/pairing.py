@@ -1,4 +1,4 @@
-"""How a stocking pairs: it has a label and no keyboard, so the passkey printed on it is typed at the gateway.
+"""How a stocking pairs: it has a label and no keyboard, so the passkey on it is typed, or its QR code scanned.
 
 A label's passkey never changes, and each failed LE Secure Connections attempt tells a listener a little about it;
 so after a few attempts the stocking refuses for a while, longer each time (Core 5.4, Vol 3 Part H 2.3.6).
@@ -6,8 +6,21 @@ so after a few attempts the stocking refuses for a while, longer each time (Core
 
 from collections.abc import Callable
 
+from bumble import crypto
+from bumble.crypto.cryptography import EccKey
 from bumble.device import Connection
 from bumble.pairing import PairingConfig, PairingDelegate
+from bumble.smp import (
+    Manager,
+    OobContext,
+    PairingMethod,
+    Session,
+    SMP_Pairing_Random_Command,
+    SMP_Pairing_Request_Command,
+)
+
+from calza_sim.manufacture import OobSecret
+from calza_wire.label_code import LabelCode
 
 FREE_ATTEMPTS = 3
 FIRST_WAIT_S = 5.0
@@ -57,7 +70,50 @@ class Label(PairingDelegate):
         return self._passkey
 
 
-def pairing_config(passkey: int, may_pair: Callable[[], bool]) -> Callable[[Connection], PairingConfig]:
-    """A factory of pairing terms: LE Secure Connections, protection against a man in the middle, bonding."""
+class StockingSession(Session):
+    """Bumble's side of a pairing, with what it (0.0.236) gets wrong in pairing out of band put right.
+
+    There it sends r, the secret of the label, as its nonce, in clear and before the other side has shown that it knows
+    it: anybody could pair. The nonce is to be drawn anew (Core Specification, Vol 3, Part H, 2.3.5.6.4).
+    """
+
+    def __init__(self, manager: Manager, connection: Connection, config: PairingConfig, is_initiator: bool) -> None:
+        super().__init__(manager, connection, config, is_initiator)
+        self._nonce = crypto.r()
+
+    @property
+    def nx(self) -> tuple[bytes, bytes]:
+        """Our nonce and the peer's."""
+        ours, peers = super().nx
+        return (self._nonce if self.pairing_method is PairingMethod.OOB else ours, peers)
+
+    def send_pairing_random_command(self) -> None:
+        """Show our nonce."""
+        nonce = self._nonce if self.pairing_method is PairingMethod.OOB else self.r
+        self.send_command(SMP_Pairing_Random_Command(random_value=nonce))
+
+    async def on_smp_pairing_request_command_async(self, command: SMP_Pairing_Request_Command) -> None:
+        """Use the key behind the label for a gateway that has scanned it; any other gets the one of this power-on."""
+        if not command.oob_data_flag:
+            self.ecc_key = self.manager.ecc_key
+        await super().on_smp_pairing_request_command_async(command)
+
+
+def label_code(serial: str, passkey: int, oob: OobSecret) -> LabelCode:
+    """What the QR code on a stocking's label says."""
+    data = _context(oob).share()
+    return LabelCode(serial, passkey, data.r, data.c)
+
+
+def pairing_config(passkey: int, oob: OobSecret, may_pair: Callable[[], bool]) -> Callable[[Connection], PairingConfig]:
+    """A factory of pairing terms: LE Secure Connections, protection against a man in the middle, bonding.
+
+    One way out of band: the gateway may know the stocking's data, the stocking never the gateway's.
+    """
     delegate = Label(passkey, may_pair)
-    return lambda _connection: PairingConfig(sc=True, mitm=True, bonding=True, delegate=delegate)
+    terms = PairingConfig.OobConfig(_context(oob), None, None)
+    return lambda _connection: PairingConfig(sc=True, mitm=True, bonding=True, delegate=delegate, oob=terms)
+
+
+def _context(oob: OobSecret) -> OobContext:
+    return OobContext(EccKey.from_private_key_bytes(oob.private_key), oob.random)

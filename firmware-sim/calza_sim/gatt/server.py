@@ -20,7 +20,7 @@ from calza_sim.gatt.attributes import Bytes, att_error, characteristic
 from calza_sim.gatt.bonds import BondStore
 from calza_sim.gatt.device import StockingDevice
 from calza_sim.gatt.features import SPECIALIZATION_TERM
-from calza_sim.gatt.pairing import Patience, pairing_config
+from calza_sim.gatt.pairing import Patience, label_code, pairing_config
 from calza_sim.gatt.sender import Loss
 from calza_sim.gatt.services import services
 from calza_sim.gatt.session import Session
@@ -73,7 +73,7 @@ class StockingServer:
             made = [characteristic(value, self._session_of) for value in values]
             self._table.update(zip((value.uuid for value in values), made, strict=True))
             self._device.add_service(Service(UUID(uuid), made))
-        self._device.pairing_config_factory = pairing_config(firmware.passkey, self._may_pair)
+        self._device.pairing_config_factory = pairing_config(firmware.passkey, firmware.oob, self._may_pair)
         self._device.on(self._device.EVENT_CONNECTION, self._connected)
 
     @classmethod
@@ -92,6 +92,11 @@ class StockingServer:
         await self._advertise()
         self._spawn(self._keep_up())
         return self
+
+    @property
+    def label(self) -> str:
+        """The text of the QR code on the stocking's label; a secret like its passkey."""
+        return label_code(self.firmware.identity.serial, self.firmware.passkey, self.firmware.oob).encode()
 
     @property
     def connected(self) -> bool:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Packet = hci.HCI_AclDataPacket | ll.ControlPdu
 
+# A virtual clock stands exactly on an event, and then the number of those passed must not round to one less.
+ROUNDING = 1e-6
+
 
 @dataclasses.dataclass(eq=False)
 class LinkEnd(Connection):
@@ -163,7 +166,8 @@ class AirLink:
         now_s = self._loop.time()
         if not self._spacing_s:
             return now_s
-        return self._anchor_s + (int((now_s - self._anchor_s) / self._spacing_s) + 1) * self._spacing_s
+        passed = int((now_s - self._anchor_s) / self._spacing_s + ROUNDING)
+        return self._anchor_s + (passed + 1) * self._spacing_s
 
     def _connection_event(self) -> None:
         self._event = None

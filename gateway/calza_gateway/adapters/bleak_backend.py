@@ -5,24 +5,21 @@ simulated radio. Must not know what is done with them.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.args.bluez import BlueZClientArgs
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementDataCallback
 
-from calza_gateway.ports import PasskeyPrompt
+from calza_gateway.ports import PairingAgent
 
 DisconnectCallback = Callable[[BleakClient], None]
 
 
 class Backend(Protocol):
     """Makes bleak objects for one radio."""
-
-    @property
-    def asks_passkey(self) -> bool:
-        """Whether `BleakClient.pair` can ask for a passkey here."""
-        ...
 
     def scanner(self, on_sighting: AdvertisementDataCallback, service: str) -> BleakScanner:
         """A scanner for advertisers of one service (128-bit UUID)."""
@@ -33,9 +30,17 @@ class Backend(Protocol):
         device: BLEDevice | str,
         on_disconnect: DisconnectCallback | None,
         timeout_s: float,
-        passkey: PasskeyPrompt | None,
+        agent: PairingAgent | None,
     ) -> BleakClient:
-        """A client for one device; with `passkey` it may ask when it has to pair."""
+        """A client for one device; with an agent it may pair when it has to."""
+        ...
+
+    def asking(self, agent: PairingAgent, address: str) -> AbstractAsyncContextManager[None]:
+        """While this lasts, it is the agent who is asked when that device is paired; what it raises comes out."""
+        ...
+
+    def has_key(self, device: BLEDevice) -> bool | None:
+        """Whether this side keeps the key of a bond with a device that was just heard; None if the stack hides it."""
         ...
 
     async def connected(self, service: str) -> list[BLEDevice]:
@@ -50,14 +55,12 @@ class Backend(Protocol):
 class BluezBackend:
     """bleak's own backend on BlueZ. Notifications by StartNotify, bleak's default: AcquireNotify crashes BlueZ 5.66.
 
-    `adapter` is a name such as "hci1", None the first one. Nothing here can ask for a passkey: bleak registers no
-    pairing agent with BlueZ.
+    `adapter` is a name such as "hci1", None the first one.
     """
-
-    asks_passkey = False
 
     def __init__(self, adapter: str | None) -> None:
         self._adapter = adapter
+        self._args: BlueZClientArgs = {} if adapter is None else {"adapter": adapter}
 
     def scanner(self, on_sighting: AdvertisementDataCallback, service: str) -> BleakScanner:
         """An active scanner."""
@@ -70,13 +73,22 @@ class BluezBackend:
         device: BLEDevice | str,
         on_disconnect: DisconnectCallback | None,
         timeout_s: float,
-        passkey: PasskeyPrompt | None,
+        agent: PairingAgent | None,
     ) -> BleakClient:
-        """A client; the passkey prompt cannot be used here."""
-        del passkey
-        if self._adapter is None:
-            return BleakClient(device, on_disconnect, timeout=timeout_s)
-        return BleakClient(device, on_disconnect, timeout=timeout_s, bluez={"adapter": self._adapter})
+        """A client; bleak's knows no agent, `asking` brings it to BlueZ."""
+        del agent
+        return BleakClient(device, on_disconnect, timeout=timeout_s, bluez=self._args)
+
+    def asking(self, agent: PairingAgent, address: str) -> AbstractAsyncContextManager[None]:
+        """BlueZ's default pairing agent for the time being."""
+        from calza_gateway.adapters.bluez_agent import asking  # a gateway without BlueZ has no D-Bus
+
+        return asking(agent, address)
+
+    def has_key(self, device: BLEDevice) -> bool | None:
+        """What BlueZ says of the device: `Bonded` since 5.65, `Paired` before."""
+        properties = device.details["props"]
+        return bool(properties.get("Bonded", properties.get("Paired", False)))
 
     async def connected(self, service: str) -> list[BLEDevice]:
         """Links that bluetoothd has kept, for example those of a gateway that was killed."""

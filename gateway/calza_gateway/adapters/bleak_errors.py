@@ -34,11 +34,37 @@ BLUEZ_REASONS = {
     "org.bluez.Error.AuthenticationCanceled": RadioReason.PAIRING_REFUSED,
     "org.bluez.Error.AuthenticationRejected": RadioReason.PAIRING_REFUSED,
     "org.bluez.Error.AuthenticationTimeout": RadioReason.PAIRING_REFUSED,
+    "org.bluez.Error.ConnectionAttemptFailed": RadioReason.CONNECT_FAILED,  # `Pair` on a link that has gone
     "org.bluez.Error.NotConnected": RadioReason.DISCONNECTED,
-    "org.bluez.Error.NotReady": RadioReason.NO_ADAPTER,
+    "org.bluez.Error.NotReady": RadioReason.NO_ADAPTER,  # switched off; habluetooth resets the adapter for it
     "org.bluez.Error.DoesNotExist": RadioReason.NOT_FOUND,
+    # BlueZ drops what it has not heard for a while; bleak-retry-connector takes it for a device that is missing.
+    "org.freedesktop.DBus.Error.UnknownObject": RadioReason.NOT_FOUND,
     "org.bluez.Error.NotPermitted": RadioReason.NOT_PAIRED,
     "org.bluez.Error.NotAuthorized": RadioReason.NOT_PAIRED,
+    # An earlier call that never ended is in the way; habluetooth resets the adapter when scanning begins so.
+    "org.bluez.Error.InProgress": RadioReason.STACK_STUCK,
+    # bluetoothd hangs (no reply), or has ended (no owner, not to be started): restarting it cures both. The adapter
+    # itself may be in best health, so this is not `no_adapter`.
+    "org.freedesktop.DBus.Error.NoReply": RadioReason.STACK_STUCK,
+    "org.freedesktop.DBus.Error.TimedOut": RadioReason.STACK_STUCK,
+    "org.freedesktop.DBus.Error.ServiceUnknown": RadioReason.STACK_STUCK,
+    "org.freedesktop.DBus.Error.NameHasNoOwner": RadioReason.STACK_STUCK,
+    "org.freedesktop.DBus.Error.Disconnected": RadioReason.STACK_STUCK,
+}
+TRANSIENT_CONNECT_ERRORS = ("le-connection-", "br-connection-")
+"""How the text of `org.bluez.Error.Failed` begins when a connect fell through (src/error.h of BlueZ): interference, or
+a stocking that was just taken by another gateway. bleak-retry-connector tries "le-connection-abort-by-local" and
+"br-connection-canceled" again up to nine times before it believes that something is broken."""
+
+JUST_WORKS = "it did not ask for its passkey, as a stocking does"
+WRONG_PASSKEY = "the passkey is wrong: type the six digits printed on the garment's label"
+NUMBERS_DIFFER = "the two numbers are not the same, or nobody said that they are"
+BLUEZ_REFUSALS = {
+    "org.bluez.Error.AuthenticationFailed": WRONG_PASSKEY,
+    "org.bluez.Error.AuthenticationCanceled": "the connection ended before the pairing did: go nearer and try again",
+    "org.bluez.Error.AuthenticationRejected": "no passkey was given",
+    "org.bluez.Error.AuthenticationTimeout": "it waits 30 s for its passkey: have the label at hand and try again",
 }
 
 
@@ -54,6 +80,28 @@ class BondLostError(BleakError):
     """The peer no longer has the key this side has kept."""
 
 
+def ended_before_use(error: RadioError) -> bool:
+    """Whether BlueZ dropped a link that had come up before its services were known.
+
+    That is all BlueZ 5.66 shows of a peer that no longer has the key of the bond (measured; the kernel ends the link
+    and keeps the reason, PIN or Key Missing, to itself). A link that falters at the edge of range looks the same.
+    """
+    cause = error.__cause__
+    return isinstance(cause, BleakDBusError) and cause.dbus_error_details == "br-connection-canceled"
+
+
+def bond_lost(address: str) -> RadioError:
+    """The stocking has forgotten this gateway, which still has its key."""
+    sentence = f"{address} has forgotten this gateway: run `calza gateway pair {address}` to pair it again"
+    return RadioError(RadioReason.BOND_LOST, sentence)
+
+
+def key_lost(address: str, att_code: int | None = None) -> RadioError:
+    """The stocking asks for a pairing, and this gateway has no key for it."""
+    sentence = f"this gateway has lost its key for {address}, or never had one: run `calza gateway pair {address}`"
+    return RadioError(RadioReason.NOT_PAIRED, sentence, att_code)
+
+
 @contextmanager
 def radio_errors(address: str, otherwise: RadioReason) -> Iterator[None]:
     """Everything bleak and its backends raise leaves this block as a RadioError about that address.
@@ -66,7 +114,11 @@ def radio_errors(address: str, otherwise: RadioReason) -> Iterator[None]:
         raise _radio_error(error, address, otherwise) from error
     except TimeoutError as error:
         raise RadioError(RadioReason.TIMEOUT, f"{address} did not answer in time") from error
-    except (OSError, EOFError) as error:  # the D-Bus socket or the transport broke under bleak
+    except (EOFError, ConnectionError) as error:
+        # The D-Bus socket broke under bleak: the stack was there a moment ago, and a restart brings it back.
+        sentence = f"the Bluetooth service went away ({type(error).__name__}): is it running?"
+        raise RadioError(RadioReason.STACK_STUCK, sentence) from error
+    except OSError as error:  # no socket at all: a machine without D-Bus, or one that may not be used
         sentence = f"the Bluetooth stack cannot be reached ({error}): is the bluetooth service running?"
         raise RadioError(RadioReason.NO_ADAPTER, sentence) from error
     except AssertionError as error:  # bleak's own checks on BlueZ, when the device object has gone under it
@@ -80,7 +132,7 @@ def _radio_error(error: BleakError, address: str, otherwise: RadioReason) -> Rad
         case PairingRefusedError():
             return RadioError(RadioReason.PAIRING_REFUSED, f"{address} was not paired: {error}")
         case BondLostError():
-            return RadioError(RadioReason.BOND_LOST, f"{address} has forgotten this gateway: pair it again")
+            return bond_lost(address)
         case BleakBluetoothNotAvailableError():
             return RadioError(RadioReason.NO_ADAPTER, str(error.args[0]))
         case BleakDeviceNotFoundError():
@@ -94,7 +146,16 @@ def _radio_error(error: BleakError, address: str, otherwise: RadioReason) -> Rad
             sentence = f"{address} refused with ATT error 0x{int(error.code):02X}"
             return RadioError(RadioReason.GATT_ERROR, sentence, int(error.code))
         case BleakDBusError():
-            reason = BLUEZ_REASONS.get(error.dbus_error, otherwise)
-            return RadioError(reason, f"{address}: BlueZ says {error}")
+            return _bluez_error(error, address, otherwise)
         case _:
             return RadioError(otherwise, f"{address}: {error}")
+
+
+def _bluez_error(error: BleakDBusError, address: str, otherwise: RadioReason) -> RadioError:
+    reason = BLUEZ_REASONS.get(error.dbus_error, otherwise)
+    details = str(error.dbus_error_details or "")
+    if error.dbus_error == "org.bluez.Error.Failed" and details.startswith(TRANSIENT_CONNECT_ERRORS):
+        reason = RadioReason.CONNECT_FAILED
+    if error.dbus_error in BLUEZ_REFUSALS:
+        return RadioError(reason, f"{address} was not paired: {BLUEZ_REFUSALS[error.dbus_error]}")
+    return RadioError(reason, f"{address}: BlueZ says {error}")

@@ -7,22 +7,31 @@ from contextlib import asynccontextmanager, suppress
 from bleak import BleakClient
 from bleak.exc import BleakGATTProtocolErrorCode
 
-from calza_gateway.adapters.bleak_errors import radio_errors
+from calza_gateway.adapters.bleak_errors import key_lost, radio_errors
 from calza_gateway.ports import RadioError, RadioReason
+from calza_wire.uuids import CURRENT_ELAPSED_TIME, LOG_STATUS, STOCKING_LABEL, STORED_OBSERVATIONS
 
 GATT_TIMEOUT_S = 35.0  # a peer has 30 s for an ATT answer (Core Specification, Vol 3, Part F, 3.3.3)
+KEYLESS_TIMEOUT_S = 10.0  # BlueZ without an agent never answers what needs a pairing; all else takes a second at most
+FOR_PAIRED_GATEWAYS = frozenset({STORED_OBSERVATIONS, CURRENT_ELAPSED_TIME, LOG_STATUS, STOCKING_LABEL})
+"""What a visit begins with and no stocking gives away. To ask for it without a key would make BlueZ begin a pairing of
+its own with nobody to answer, and a stocking that has counted a few of those refuses the next real one for minutes."""
 END_TIMEOUT_S = 0.5  # on BlueZ the news that the link is gone can come after the error of what it interrupted
 WRITE_HEADER_OCTETS = 3
 MINIMUM_MTU = 23
 
 
 class BleakLink:
-    """A connection to one stocking; made by `BleakRadio.connect`. `closed` is the client's disconnect callback."""
+    """A connection to one stocking; made by `BleakRadio.connect`. `closed` is the client's disconnect callback.
 
-    def __init__(self, client: BleakClient, closed: asyncio.Event, rssi: int | None) -> None:
+    `keyless`: this side has no key for the stocking, so what needs a pairing cannot be had.
+    """
+
+    def __init__(self, client: BleakClient, closed: asyncio.Event, rssi: int | None, *, keyless: bool) -> None:
         self._client = client
         self._closed = closed
         self._rssi = rssi
+        self._keyless = keyless
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -54,23 +63,24 @@ class BleakLink:
 
     async def read(self, uuid: str) -> bytes:
         """The characteristic's value. Raises RadioError."""
-        async with self._step():
+        async with self._step(uuid):
             return bytes(await self._client.read_gatt_char(uuid))
 
     async def write(self, uuid: str, value: bytes) -> None:
         """Write with response. Raises RadioError."""
-        async with self._step():
+        async with self._step(uuid):
             await self._client.write_gatt_char(uuid, value, response=True)
 
     async def subscribe(self, uuid: str, on_value: Callable[[bytes], None]) -> None:
         """Enable notifications or indications; values come in order over all characteristics. Raises RadioError."""
-        async with self._step():
+        async with self._step(uuid):
             await self._client.start_notify(uuid, lambda _characteristic, value: on_value(bytes(value)))
 
     async def pair(self) -> None:
-        """Pair this link; takes as long as the person who is asked. Raises RadioError, and what the prompt raises."""
+        """Pair this link; takes as long as the person who is asked. Raises RadioError, and what the agent raises."""
         with radio_errors(self.address, RadioReason.PAIRING_REFUSED):
             await self._client.pair()
+        self._keyless = False
 
     async def disconnect(self) -> None:
         """End the link, also when the caller is cancelled meanwhile; harmless when it is gone. Raises RadioError."""
@@ -87,17 +97,21 @@ class BleakLink:
         self._closed.set()
 
     @asynccontextmanager
-    async def _step(self) -> AsyncIterator[None]:
+    async def _step(self, uuid: str) -> AsyncIterator[None]:
         """One step of GATT: a time limit, and whatever fails because the link went says that it went."""
         if self._closed.is_set():
             raise RadioError(RadioReason.DISCONNECTED, f"there is no connection to {self.address} any more")
+        if self._keyless and uuid in FOR_PAIRED_GATEWAYS:
+            raise key_lost(self.address)
         try:
             with radio_errors(self.address, RadioReason.GATT_ERROR):
-                async with asyncio.timeout(GATT_TIMEOUT_S):
+                async with asyncio.timeout(KEYLESS_TIMEOUT_S if self._keyless else GATT_TIMEOUT_S):
                     yield
         except RadioError as error:
             if await self._has_gone(error):
                 raise RadioError(RadioReason.DISCONNECTED, f"the connection to {self.address} was lost") from error
+            if self._keyless and error.reason in {RadioReason.NOT_PAIRED, RadioReason.TIMEOUT}:
+                raise key_lost(self.address, error.att_code) from error
             raise
 
     async def _has_gone(self, error: RadioError) -> bool:

@@ -1,6 +1,7 @@
 """The simulated radio as a bleak backend: what `sim:tcp://host:port` stands for."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from bleak import BleakClient, BleakScanner
@@ -13,7 +14,7 @@ from calza_gateway.adapters.bumble_client import BumbleClient
 from calza_gateway.adapters.bumble_host import BumbleHost
 from calza_gateway.adapters.bumble_keyring import Keyring
 from calza_gateway.adapters.bumble_scanner import BumbleScanner
-from calza_gateway.ports import PasskeyPrompt
+from calza_gateway.ports import PairingAgent
 
 
 class BumbleBackend:
@@ -23,13 +24,16 @@ class BumbleBackend:
     gives that many random octets, good enough for keys.
     """
 
-    asks_passkey = True
-
     def __init__(self, host: str, port: int, state: Path | None, draw: Callable[[int], bytes]) -> None:
         async def open_transport() -> Transport:
             return await open_tcp_client_transport(f"{host}:{port}")
 
         self._host = BumbleHost(open_transport, Keyring(state, draw), f"tcp://{host}:{port}")
+
+    @property
+    def host(self) -> BumbleHost:
+        """The one HCI host of this radio, for whoever looks after it."""
+        return self._host
 
     def scanner(self, on_sighting: AdvertisementDataCallback, service: str) -> BleakScanner:
         """A scanner for advertisers of one service."""
@@ -40,12 +44,19 @@ class BumbleBackend:
         device: BLEDevice | str,
         on_disconnect: Callable[[BleakClient], None] | None,
         timeout_s: float,
-        passkey: PasskeyPrompt | None,
+        agent: PairingAgent | None,
     ) -> BleakClient:
-        """A client for one stocking."""
-        return BleakClient(
-            device, on_disconnect, timeout=timeout_s, backend=BumbleClient, host=self._host, passkey=passkey
-        )
+        """A client for one stocking; it asks the agent by itself."""
+        return BleakClient(device, on_disconnect, timeout=timeout_s, backend=BumbleClient, host=self._host, agent=agent)
+
+    def asking(self, agent: PairingAgent, address: str) -> AbstractAsyncContextManager[None]:
+        """Nothing to prepare: the client was given the agent."""
+        del agent, address
+        return nullcontext()
+
+    def has_key(self, device: BLEDevice) -> bool:
+        """Whether the keyring holds a bond with this device."""
+        return self._host.keyring.has(device.address)
 
     async def connected(self, service: str) -> list[BLEDevice]:
         """Nobody: the links of this host end with it, unlike those of a system's Bluetooth daemon."""

@@ -1,4 +1,4 @@
-"""bleak's client on Bumble: `BleakClient(device, backend=BumbleClient, host=host, passkey=prompt)`.
+"""bleak's client on Bumble: `BleakClient(device, backend=BumbleClient, host=host, agent=agent)`.
 
 Behaves as bleak does on BlueZ where a program could tell: raises the security of the link by itself, encrypts at once
 when bonded, drops the link after a failed pairing, forgets the services with the link. Must not know what is read.
@@ -21,7 +21,7 @@ from calza_gateway.adapters import bumble_pairing
 from calza_gateway.adapters.bumble_host import BumbleHost
 from calza_gateway.adapters.bumble_link import BumbleLink
 from calza_gateway.adapters.bumble_services import discover
-from calza_gateway.ports import PasskeyPrompt
+from calza_gateway.ports import PairingAgent
 
 UNCONNECTED_MTU = 23  # what every link starts with (Core Specification, Vol 3, Part G, 5.2.1)
 WRITE_HEADER_OCTETS = 3
@@ -38,7 +38,7 @@ T = TypeVar("T")
 class BumbleClient(BaseBleakClient):
     """One GATT client; can be connected again after its link has ended.
 
-    `passkey` is who to ask when the link has to be paired. Without one, only an explicit `pair()` pairs, and then
+    `agent` is who to ask when the link has to be paired. Without one, only an explicit `pair()` pairs, and then
     without authentication (Just Works), which a stocking does not take for enough.
     """
 
@@ -49,12 +49,12 @@ class BumbleClient(BaseBleakClient):
         disconnected_callback: Callable[[], None] | None,
         timeout: float,
         host: BumbleHost,
-        passkey: PasskeyPrompt | None = None,
+        agent: PairingAgent | None = None,
         **_other_platforms: object,
     ) -> None:
         super().__init__(address_or_ble_device, disconnected_callback=disconnected_callback, timeout=timeout)
         self._host = host
-        self._passkey = passkey
+        self._agent = agent
         self._name: str | None = None
         self._peer_address: Address | None = None
         if isinstance(address_or_ble_device, BLEDevice):
@@ -170,7 +170,7 @@ class BumbleClient(BaseBleakClient):
                 raise
             if self._host.keyring.has(self.address) and not link.connection.is_encrypted:
                 await link.encrypt()
-            elif self._passkey is not None and not self._host.keyring.has(self.address):
+            elif self._agent is not None and not self._host.keyring.has(self.address):
                 await self._pair(link)
             else:
                 raise
@@ -178,7 +178,7 @@ class BumbleClient(BaseBleakClient):
 
     async def _pair(self, link: BumbleLink) -> None:
         try:
-            await link.run(bumble_pairing.pair(self._host, link.connection, self._passkey))
+            await link.run(bumble_pairing.pair(self._host, link.connection, self._agent))
         except BaseException:
             await self._host.disconnect(link.connection)
             raise

@@ -12,7 +12,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from bumble.core import BaseBumbleError
 from bumble.device import Advertisement, Connection, Device, DeviceConfiguration
 from bumble.hci import Address
-from bumble.pairing import PairingConfig, PairingDelegate
+from bumble.pairing import PairingConfig
 
 from calza_gateway.adapters.bleak_errors import LinkLostError
 from calza_gateway.adapters.bumble_controller import OpenController, OpenTransport
@@ -28,12 +28,12 @@ SightingListener = Callable[[Advertisement], None]
 class BumbleHost:
     """One per event loop and radio. Every method raises bleak errors only.
 
-    `where` names the radio in sentences. `delegates` says who answers while a link (by its handle) is being paired.
+    `where` names the radio in sentences. `pairings` holds the terms while a link (by its handle) is being paired.
     """
 
     def __init__(self, open_transport: OpenTransport, keyring: Keyring, where: str) -> None:
         self.keyring = keyring
-        self.delegates: dict[int, PairingDelegate] = {}
+        self.pairings: dict[int, PairingConfig] = {}
         self._open_transport = open_transport
         self._where = where
         self._opening = asyncio.Lock()
@@ -93,6 +93,10 @@ class BumbleHost:
         with suppress(LinkLostError):
             await self._work.run(self._settle())
 
+    async def wake(self) -> None:
+        """Open the transport if it is not open. Raises BleakBluetoothNotAvailableError."""
+        await self._work.run(self._open())
+
     async def close(self) -> None:
         """End the links, then the transport, then let go of the bonds. A later use opens everything again."""
         if self._controller is not None:
@@ -116,7 +120,7 @@ class BumbleHost:
                 sentence, reason = self._why_not(error), BleakBluetoothNotAvailableReason.NO_BLUETOOTH
                 raise BleakBluetoothNotAvailableError(sentence, reason) from error
             self._controller = controller
-            self.delegates.clear()
+            self.pairings.clear()
         if self._listeners:  # whoever was listening when the last transport ended goes on hearing
             await controller.scan(self._anybody_listens)
         return controller
@@ -127,8 +131,8 @@ class BumbleHost:
         device.on(Device.EVENT_ADVERTISEMENT, self._heard)
 
     def _pairing_config(self, connection: Connection) -> PairingConfig:
-        delegate = self.delegates.get(connection.handle)
-        return PairingConfig(sc=True, mitm=True, bonding=delegate is not None, delegate=delegate)
+        """What a peer that wants to pair unasked gets: nothing is kept of it."""
+        return self.pairings.get(connection.handle) or PairingConfig(bonding=False)
 
     def _why_not(self, error: Exception) -> str:
         match error:
