@@ -11,6 +11,7 @@ Knows no MQTT library and no database; both are ports. The rules:
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -43,6 +44,7 @@ WINDOW: Final = 400  # records under way: at 20 ms from publish to receipt this 
 REPORTS_AT_ONCE: Final = 50
 RESEND_MIN_S: Final = 10.0
 RESEND_MAX_S: Final = 300.0
+REMIND_S: Final = 300.0  # what `standing_book` takes for over when it was not told for three times as long
 REFUSED_PAUSE_S: Final = 30.0  # a broker that refuses our publishes is not asked again at full speed
 OUTBOX_PAUSE_S: Final = 5.0  # after the outbox failed (disk full): what is lost by waiting is nothing
 DRAINED_AFTER_S: Final = 1.0  # a fetch fills the outbox as fast as it empties; that is not worth telling each time
@@ -97,6 +99,7 @@ class Relay:
         self._hello_due = False
         self._paused_until = 0.0
         self._resend_s = RESEND_MIN_S
+        self._reminded: dict[str, float] = {}  # by code, when what lasts was last told
         self._under_way: dict[int, _UnderWay] = {}
         self._cursor = 0  # records with a key up to here have been published on this connection
         self._reports_sent: set[int] = set()
@@ -161,9 +164,16 @@ class Relay:
                     await self._publish()
                 await self._look_whether_empty()
             except OutboxError as error:
-                self._tell(Problem(error.code, str(error)))
+                self._remind(error.code, str(error))
                 await asyncio.sleep(OUTBOX_PAUSE_S)
                 self._wake.set()
+
+    def _remind(self, code: str, sentence: str) -> None:
+        """Tell what lasts: at once, then every five minutes. A server away for a night is one fact, not a thousand."""
+        tick_s = self._clock.now().tick_s
+        if tick_s - self._reminded.get(code, -math.inf) >= REMIND_S:
+            self._reminded[code] = tick_s
+            self._tell(Problem(code, sentence))
 
     def _patience_s(self) -> float:
         """How long nothing needs doing unless something happens."""
@@ -224,6 +234,7 @@ class Relay:
         now = self._clock.now()
         settled = await self._in_thread(lambda: self._outbox.settle(receipt, now.unix_ms))
         self._resend_s = RESEND_MIN_S
+        self._reminded.pop("no_receipt", None)
         for key in settled.stored | settled.refused:
             self._under_way.pop(key, None)
         pending = await self._in_thread(self._outbox.waiting)
@@ -287,12 +298,14 @@ class Relay:
         return True
 
     def _publish_overdue(self) -> None:
-        latest = self._clock.now().tick_s - self._resend_s
-        overdue = [one.record for one in self._under_way.values() if one.sent_tick_s <= latest]
+        now = self._clock.now().tick_s
+        overdue = [one.record for one in self._under_way.values() if one.sent_tick_s + self._resend_s <= now]
         if not overdue:
             return
-        sentence = f"no receipt for {len(overdue)} records in {self._resend_s:g} s; nothing is lost, sending them again"
-        self._tell(Problem("no_receipt", sentence))
+        sentence = (
+            f"no receipt in {self._resend_s:g} s for {len(overdue)} records; nothing is lost, they are sent again"
+        )
+        self._remind("no_receipt", sentence)
         self._resend_s = min(RESEND_MAX_S, self._resend_s * 2)
         for record in overdue:
             if not self._send(record):

@@ -147,12 +147,32 @@ async def test_a_new_connection_sends_everything_unreceipted_again() -> None:
 async def test_without_a_receipt_records_are_sent_again_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_module, "RESEND_MIN_S", 0.05)
     monkeypatch.setattr(relay_module, "RESEND_MAX_S", 0.2)
+    monkeypatch.setattr(relay_module, "REMIND_S", 0.0)
     link, heard, outbox = FakeMqttLink(), Heard(), filled(1)
     async with relaying(outbox, link, heard):
         await link.until(lambda: len(numbers(link)) == 4)
         waits = [float(e.sentence.split(" in ")[1].split(" s")[0]) for e in heard.events if isinstance(e, Problem)]
     assert waits == [0.05, 0.1, 0.2]
     assert outbox.waiting() == 1
+
+
+async def test_a_server_that_confirms_nothing_is_told_of_once_until_it_confirms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "RESEND_MIN_S", 0.02)
+    monkeypatch.setattr(relay_module, "RESEND_MAX_S", 0.04)
+    heard, link, outbox = Heard(), FakeMqttLink(), filled(0, 1)
+
+    def told() -> int:
+        return sum(isinstance(event, Problem) and event.reason == "no_receipt" for event in heard.events)
+
+    async with relaying(outbox, link, heard):
+        await link.until(lambda: len(published(link, RECORDS)) >= 8)
+        assert told() == 1
+        link.say(RECEIPTS, stored((0, 0)))
+        again = len(published(link, RECORDS)) + 4
+        await link.until(lambda: len(published(link, RECORDS)) >= again)
+        assert told() == 2
 
 
 async def test_no_more_than_the_window_is_under_way() -> None:
@@ -282,7 +302,7 @@ async def test_a_receipt_that_cannot_be_written_down_is_applied_later(monkeypatc
         await link.until(lambda: numbers(link) == [1])
         link.say(RECEIPTS, stored((1, 1)))
         await heard.wait_for(ReceiptCame)
-    assert [event.reason for event in heard.events if isinstance(event, Problem)] == ["disk_full", "disk_full"]
+    assert [event.reason for event in heard.events if isinstance(event, Problem)] == ["disk_full"]
     assert outbox.waiting() == 0
 
 
