@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 SEED ?= 1
 SECONDS ?= 30
 
-.PHONY: help setup demo test check format fuzz bench scoreboard lock clean
+.PHONY: help setup demo test test-bluez check format fuzz soak bench scoreboard lock clean
 
 help:  ## Show the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup:  ## Prepare .venv and Mosquitto without running anything
 	@scripts/setup.sh
@@ -17,8 +17,12 @@ setup:  ## Prepare .venv and Mosquitto without running anything
 demo: setup  ## The whole way on this machine: stockings, gateway, broker, server, verdict
 	@$(BIN)/calza demo
 
-test: check  ## make check, then every test
-	$(BIN)/pytest -n logical --dist loadfile
+test: check  ## make check, then every test, those on real BlueZ among them
+	$(BIN)/pytest -m bluez tests/bluez
+	$(BIN)/pytest -n logical --dist loadfile -m "not bluez"
+
+test-bluez: setup  ## The gateway on real BlueZ, in a virtual machine (the first run builds its image)
+	$(BIN)/pytest -m bluez tests/bluez
 
 check: setup  ## Format, lint, import contracts, types, documentation tests
 	$(BIN)/ruff format --check .
@@ -33,6 +37,10 @@ format: setup  ## Rewrite the sources in the house format
 
 fuzz: setup  ## Feed mutated octets to every decoder (SECONDS=30 SEED=1)
 	$(BIN)/python tests/wire/fuzz_decoders.py --seconds $(SECONDS) --seed $(SEED)
+
+soak: DAYS = 30
+soak: setup  ## Thirty simulated days of faults; writes docs/soak.md (DAYS=30 SEED=1)
+	$(BIN)/python tests/soak/run.py --days $(DAYS) --seed $(SEED) --write docs/soak.md
 
 bench: setup  ## Measure the figures and write docs/benchmarks.md
 	$(BIN)/python tests/bench/run.py --write docs/benchmarks.md

@@ -54,19 +54,21 @@ prepare_venv() {
     echo "$wanted" >.venv/.calza-lock
 }
 
-prepare_mosquitto() {
-    if command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ]; then return 0; fi
-    if ! apt_install mosquitto; then
-        say "Mosquitto is not installed and neither root nor sudo is at hand. The demo will use the built-in amqtt broker;" \
-            "tests that need a real broker will be skipped. To have both: apt-get install mosquitto"
-    fi
+# What the tests meet for real, each Debian package with the program that shows it is there and what is lost without it.
+prepare_programs() {
+    local program package lost missing=()
+    while read -r program package lost; do
+        PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || missing+=("$package")
+    done <<<"$PROGRAMS"
+    if [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"; then return 0; fi
+    while read -r program package lost; do
+        case " ${missing[*]} " in *" $package "*) say "without $package $lost. To have it: apt-get install $package" ;; esac
+    done <<<"$PROGRAMS"
 }
-
-prepare_dbus_daemon() {  # a private bus for the tests of what the gateway says to BlueZ
-    if command -v dbus-daemon >/dev/null; then return 0; fi
-    apt_install dbus-daemon || say "dbus-daemon is not installed: tests of the BlueZ adapters will be skipped. To have them: apt-get install dbus-daemon"
-}
+PROGRAMS='mosquitto mosquitto the demo uses the built-in amqtt broker, and tests that need a real broker are skipped
+dbus-daemon dbus-daemon tests of what the gateway says to BlueZ are skipped
+influxd influxdb the series store is not tried on a real InfluxDB engine
+chromium chromium the pages are not tried in a real browser'
 
 prepare_venv
-prepare_mosquitto
-prepare_dbus_daemon
+prepare_programs

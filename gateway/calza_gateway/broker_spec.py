@@ -1,6 +1,7 @@
-"""Which broker `--broker` means: `mqtt://user:password@host:port`, `mqtts://...`, `mqtt311://...`.
+"""Which broker `--broker` means: `mqtts://user:password@host:port`, `mqtt://...` on this machine, `mqtt311://...`.
 
-Knows no MQTT client.
+In clear to another machine only by the word `mqtt+insecure`, so that nobody sends readings so by accident. Knows no
+MQTT client.
 """
 
 import re
@@ -9,10 +10,14 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from calza_wire.tls import is_loopback
 from calza_wire.topics import check_gateway
 
-PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "mqtt311": 1883, "mqtts311": 8883}
-FORMS: Final = "mqtt://HOST:PORT or mqtts://HOST:PORT, with user:password@ before the host if the broker asks for it"
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "mqtt311": 1883, "mqtts311": 8883, "mqtt+insecure": 1883}
+IN_CLEAR: Final = frozenset({"mqtt", "mqtt311"})
+FORMS: Final = (
+    "mqtts://HOST:PORT (on this machine mqtt://), with user:password@ before the host if the broker asks for it"
+)
 _CREDENTIALS: Final = re.compile(r"//[^/@]*@")
 
 
@@ -60,6 +65,11 @@ def parse_broker(text: str, gateway: str, password: str | None = None) -> Broker
         raise BrokerSpecError(f"{shown!r} is not a broker: its host or port cannot be read; give {FORMS}") from error
     if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise BrokerSpecError(f"{shown!r} is not a broker: give {FORMS}")
+    if parts.scheme in IN_CLEAR and not is_loopback(parts.hostname):
+        raise BrokerSpecError(
+            f"{shown!r} would send readings and password in clear over the network: give mqtts://, "
+            "or mqtt+insecure:// if that network is protected by other means"
+        )
     if password is None and parts.password is not None:
         password = unquote(parts.password)
     username = unquote(parts.username) if parts.username else (check_gateway(gateway) if password else None)

@@ -19,7 +19,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from calza_gateway import cli_radio, cli_status
+from calza_gateway import cli_health, cli_radio, cli_status
 from calza_gateway.bonds import StateError, read_stockings
 from calza_gateway.box_settings import MetricsError
 from calza_gateway.events import Tell
@@ -120,6 +120,7 @@ def run(
 
 
 cli_status.register(app)
+cli_health.register(app)
 
 
 async def _run(settings: Settings, tell: Tell, *, live: bool, once: bool) -> str | None:

@@ -55,12 +55,13 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptCame:
-    """The server confirmed or refused records; `pending` still wait in the outbox."""
+    """The server confirmed or refused records and settled sync reports; `pending` records still wait in the outbox."""
 
     serial: str
     stored: int
     refused: int
     pending: int
+    reports: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """How far an outbox may grow. At a limit neither the newest nor the oldest is dropped: nothing more is taken in.
 
 The stocking still has what was not taken, for 30 days, and fetching goes on by itself when receipts have made room or
-somebody has freed the disk. Receipts, contacts and dropped reports are never held back: they make room. Pure but for
-`free_octets`, which is handed in.
+somebody has freed the disk. Receipts and contacts are never held back: they make room. Pure but for `free_octets`,
+which is handed in.
 """
 
 import shutil

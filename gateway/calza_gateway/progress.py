@@ -43,6 +43,8 @@ def sentence(event: GatewayEvent) -> str | None:
         case events.Broker(_, _, text):
             return text
         case events.ReceiptCame(serial, stored, refused, pending):
+            if event.reports and not stored + refused:
+                return f"{serial}: {event.reports} sync reports settled by the server"
             turned_down = f", {refused} refused" if refused else ""
             return f"{serial}: {stored} records stored by the server{turned_down}, {pending} waiting"
         case events.Drained(refused):

@@ -2,12 +2,12 @@
 
 Knows no MQTT library and no database; both are ports. The rules:
 
-* A record leaves the outbox by receipt only. The broker's acknowledgement says nothing about it.
+* A record leaves the outbox by receipt only. The broker's acknowledgement says nothing about it: it may have handed
+  the record to a server that is dead by now.
 * At most `WINDOW` records are published and not receipted, so a server that is away does not fill the broker. What got
   no receipt is published again after `RESEND_MIN_S`, doubling to `RESEND_MAX_S` while none comes at all.
 * A request for live minutes becomes a lease for a stocking of ours; any other is told, and changes nothing.
-* A sync report leaves once the broker has acknowledged it. No receipt names reports; every sync brings new ones, the
-  broker keeps an unread one for the server, and a report it dropped for want of a subscriber is published again.
+* A sync report leaves by receipt as well, at most `REPORTS_AT_ONCE` are under way, and the same clock rules over them.
 """
 
 import asyncio
@@ -22,7 +22,6 @@ from typing import Final, TypeVar
 from calza_gateway.events import Broker, Drained, Problem, ReceiptCame, Tell
 from calza_gateway.live_leases import LiveLeases
 from calza_gateway.ports import (
-    BrokerAck,
     BrokerDown,
     BrokerEvent,
     BrokerMessage,
@@ -33,6 +32,7 @@ from calza_gateway.ports import (
     Outbox,
     OutboxError,
     OutboxRecord,
+    OutboxReport,
 )
 from calza_gateway.pulse import Pulse
 from calza_wire.errors import WireError
@@ -41,7 +41,7 @@ from calza_wire.messages import Hello, Receipt, Wanted
 from calza_wire.topics import Kind, parse, up
 
 WINDOW: Final = 400  # records under way: at 20 ms from publish to receipt this still carries 20,000 a second
-REPORTS_AT_ONCE: Final = 50
+REPORTS_AT_ONCE: Final = 50  # under way; two come from a sync, and a backlog of them has no hurry
 RESEND_MIN_S: Final = 10.0
 RESEND_MAX_S: Final = 300.0
 REMIND_S: Final = 300.0  # what `standing_book` takes for over when it was not told for three times as long
@@ -55,7 +55,8 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class _UnderWay:
-    record: OutboxRecord
+    topic: str
+    payload: bytes
     sent_tick_s: float
 
 
@@ -100,10 +101,10 @@ class Relay:
         self._paused_until = 0.0
         self._resend_s = RESEND_MIN_S
         self._reminded: dict[str, float] = {}  # by code, when what lasts was last told
-        self._under_way: dict[int, _UnderWay] = {}
+        self._under_way: dict[int, _UnderWay] = {}  # records by key, in order of sending
         self._cursor = 0  # records with a key up to here have been published on this connection
-        self._reports_sent: set[int] = set()
-        self._reports_due = 0.0
+        self._reports: dict[int, _UnderWay] = {}  # the same for reports
+        self._reports_cursor = 0
 
     async def run(self) -> None:
         """Keep the broker connection and move records until cancelled."""
@@ -137,7 +138,7 @@ class Relay:
         return None
 
     async def drained(self) -> None:
-        """Wait until nothing waits: every record receipted, every report acknowledged."""
+        """Wait until nothing waits: every record and every report receipted."""
         self.poke()
         await self._empty.wait()
         await self._tell_drained()
@@ -179,10 +180,8 @@ class Relay:
         """How long nothing needs doing unless something happens."""
         now = self._clock.now().tick_s
         dues = [self._paused_until] if self._up and self._paused_until > now else []
-        if self._up and self._under_way:
-            dues.append(next(iter(self._under_way.values())).sent_tick_s + self._resend_s)
-        if self._up and self._reports_sent:
-            dues.append(self._reports_due)
+        queues = (self._under_way, self._reports) if self._up else ()
+        dues += [next(iter(queue.values())).sent_tick_s + self._resend_s for queue in queues if queue]
         if self._drained_due is not None:
             dues.append(self._drained_due)
         return max(0.0, min(dues) - now) if dues else RESEND_MAX_S
@@ -204,18 +203,17 @@ class Relay:
                 self._paused_until = self._clock.now().tick_s + REFUSED_PAUSE_S
                 if not pausing:
                     self._tell(Problem(code, sentence))
-            case BrokerAck(token, accepted):
-                if accepted:
-                    await self._in_thread(lambda: self._outbox.drop_report(token))
-                    self._reports_sent.discard(token)
             case BrokerMessage(topic, payload):
                 await self._on_message(topic, payload)
 
     def _start_over(self) -> None:
         """Nothing is under way on a new connection."""
         self._under_way.clear()
-        self._cursor = 0
-        self._reports_sent.clear()
+        self._reports.clear()
+        self._send_from_the_start()
+
+    def _send_from_the_start(self) -> None:
+        self._cursor = self._reports_cursor = 0
         self._reports_waiting = True
 
     async def _on_message(self, topic: str, payload: bytes) -> None:
@@ -237,15 +235,19 @@ class Relay:
         self._reminded.pop("no_receipt", None)
         for key in settled.stored | settled.refused:
             self._under_way.pop(key, None)
+        for key in settled.reports:
+            self._reports.pop(key, None)
+        self._reports_waiting |= bool(settled.reports)  # there is room for more
         pending = await self._in_thread(self._outbox.waiting)
-        self._tell(ReceiptCame(receipt.serial, len(settled.stored), len(settled.refused), pending))
+        stored, refused, reports = (len(each) for each in (settled.stored, settled.refused, settled.reports))
+        self._tell(ReceiptCame(receipt.serial, stored, refused, pending, reports))
 
     async def _on_wanted(self, wanted: Wanted) -> None:
         released = 0
         for serial in {log.serial for log in wanted.logs} - set(wanted.unknown):
             released += await self._in_thread(partial(self._outbox.release, serial))
         if released:
-            self._cursor = 0
+            self._send_from_the_start()
             self.poke()
         for serial in wanted.unknown:
             sentence = f"the server does not know stocking {serial}: its records are kept here until it does"
@@ -285,53 +287,58 @@ class Relay:
         if room > 0:
             cursor = self._cursor
             for record in await self._in_thread(lambda: self._outbox.pending(room, cursor)):
-                if record.key not in self._under_way and not self._send(record):
+                topic = up(self._gateway, Kind.RECORD, record.serial)
+                if record.key not in self._under_way and not self._send(self._under_way, record, topic):
                     return
                 self._cursor = record.key
 
-    def _send(self, record: OutboxRecord) -> bool:
-        topic = up(self._gateway, Kind.RECORD, record.serial)
-        if not self._link.publish(topic, record.payload, qos=QOS_RELIABLE):
+    def _send(self, under_way: dict[int, _UnderWay], item: OutboxRecord | OutboxReport, topic: str) -> bool:
+        if not self._link.publish(topic, item.payload, qos=QOS_RELIABLE):
             return False
-        self._under_way.pop(record.key, None)  # so that the dictionary stays in order of sending
-        self._under_way[record.key] = _UnderWay(record, self._clock.now().tick_s)
+        under_way[item.key] = _UnderWay(topic, item.payload, self._clock.now().tick_s)
         return True
 
     def _publish_overdue(self) -> None:
         now = self._clock.now().tick_s
-        overdue = [one.record for one in self._under_way.values() if one.sent_tick_s + self._resend_s <= now]
+        overdue = [
+            (under_way, key)
+            for under_way in (self._reports, self._under_way)
+            for key, one in under_way.items()
+            if one.sent_tick_s + self._resend_s <= now
+        ]
         if not overdue:
             return
+        records = sum(under_way is self._under_way for under_way, _ in overdue)
         sentence = (
-            f"no receipt in {self._resend_s:g} s for {len(overdue)} records; nothing is lost, they are sent again"
+            f"no receipt in {self._resend_s:g} s for {records} records and {len(overdue) - records} sync reports;"
+            " nothing is lost, they are sent again"
         )
         self._remind("no_receipt", sentence)
         self._resend_s = min(RESEND_MAX_S, self._resend_s * 2)
-        for record in overdue:
-            if not self._send(record):
+        for under_way, key in overdue:
+            one = under_way[key]
+            if not self._link.publish(one.topic, one.payload, qos=QOS_RELIABLE):
                 return
+            one.sent_tick_s = now
+            under_way[key] = under_way.pop(key)  # so that the dictionary stays in order of sending
 
     async def _publish_reports(self) -> None:
-        now = self._clock.now().tick_s
-        if self._reports_sent and now >= self._reports_due:
-            self._reports_sent.clear()  # not acknowledged, or nobody was listening: once more
-            self._reports_waiting = True
-        if not self._reports_waiting:
+        room = REPORTS_AT_ONCE - len(self._reports)
+        if not self._reports_waiting or room <= 0:
             return
-        after = max(self._reports_sent, default=0)
-        waiting = await self._in_thread(lambda: self._outbox.reports(REPORTS_AT_ONCE, after))
-        self._reports_waiting = len(waiting) == REPORTS_AT_ONCE
+        cursor = self._reports_cursor
+        waiting = await self._in_thread(lambda: self._outbox.reports(room, cursor))
+        self._reports_waiting = len(waiting) == room
         for report in waiting:
             topic = up(self._gateway, Kind.SYNC, report.serial)
-            if not self._link.publish(topic, report.payload, qos=QOS_RELIABLE, token=report.key):
+            if report.key not in self._reports and not self._send(self._reports, report, topic):
                 return
-            self._reports_sent.add(report.key)
-            self._reports_due = now + RESEND_MIN_S
+            self._reports_cursor = report.key
 
     async def _look_whether_empty(self) -> None:
         if self._drained_due is not None and self._clock.now().tick_s >= self._drained_due:
             await self._tell_drained()
-        if self._empty.is_set() or self._under_way:
+        if self._empty.is_set() or self._under_way or self._reports:
             return
         grown = self._grown
         if await self._in_thread(lambda: bool(self._outbox.pending(1) or self._outbox.reports(1))):

@@ -25,7 +25,8 @@ PROBLEM_LASTS_S: Final = 900.0
 OUTBOX_CODES: Final = frozenset({"disk_full", "outbox_full", "outbox_unusable", "outbox_damaged"})
 SERVER_CODES: Final = frozenset({"no_receipt", "unknown_stocking"})
 BROKER_REFUSALS: Final = frozenset({"not_authorised", "quota_exceeded", "refused"})
-FOR_A_PERSON: Final = OUTBOX_CODES | {"bad_login", "not_authorised", "tls_failed", "unknown_stocking"}
+TLS_CODES: Final = frozenset({"tls_expired", "tls_failed", "tls_not_yet_valid", "tls_unknown_ca", "tls_wrong_host"})
+FOR_A_PERSON: Final = OUTBOX_CODES | TLS_CODES | {"bad_login", "not_authorised", "unknown_stocking"}
 AILING_ADAPTER: Final = frozenset({AdapterState.RESETTING, AdapterState.RESTARTING, AdapterState.STUCK})
 AILING_STOCKING: Final = frozenset({StockingState.TROUBLE, StockingState.NEEDS_PERSON})
 

@@ -17,6 +17,7 @@ from calza_server.api.health import health_route
 from calza_server.api.leg_details import leg_detail_routes
 from calza_server.api.legs import leg_routes
 from calza_server.api.live import live_routes
+from calza_server.api.metrics import metrics_route
 from calza_server.api.problems import Problem, answer, install
 from calza_server.live_hub import LiveHub
 from calza_server.web.headers import LOOPBACK_HOSTS, Guard
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from calza_server.live_feed import LiveFeed
+    from calza_server.metrics import Scrape
     from calza_server.ports import Clock, Health, LiveSeen, Registry, SeriesStore, VerdictBook
 
 DESCRIPTION = """
@@ -49,11 +51,13 @@ def create_app(
     health: Callable[[], Health],
     live: Callable[[str], LiveSeen | None] = lambda _serial: None,
     feed: LiveFeed | None = None,
+    scrape: Scrape | None = None,
     hosts: frozenset[str] = LOOPBACK_HOSTS,
 ) -> FastAPI:
     """The application. `live` gives the newest live minute of a serial, if any; `hosts` are the names it answers to.
 
-    `feed` is where live minutes are asked for; without one, whoever looks is told that no gateway is online.
+    `feed` is where live minutes are asked for; without one, whoever looks is told that no gateway is online. `scrape`
+    answers /metrics; without one there is no such page.
     """
     app = FastAPI(
         title="Calza",
@@ -70,6 +74,8 @@ def create_app(
     app.include_router(live_routes(registry, clock, live, feed or LiveHub(_ask_nobody, time.monotonic)))
     app.include_router(clinic_routes(registry, clock))
     app.include_router(health_route(health))
+    if scrape is not None:
+        app.include_router(metrics_route(scrape))
     app.include_router(page_routes(store, registry, book, clock, live), include_in_schema=False)
     app.add_middleware(Guard, hosts=hosts, refuse=_refuse_host)
     return app

@@ -16,6 +16,7 @@ from calza_server.views import MINUTE_MS, UnreadableOrderError, leg_report, orde
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from calza_server.ports import Clock, Leg, Registry, SeriesStore, VerdictBook
 
@@ -25,11 +26,16 @@ _log = logging.getLogger(__name__)
 
 
 def freeze_for_ever(
-    store: SeriesStore, registry: Registry, book: VerdictBook, clock: Clock, stop: threading.Event
+    store: SeriesStore,
+    registry: Registry,
+    book: VerdictBook,
+    clock: Clock,
+    stop: threading.Event,
+    frozen: Callable[[int], None] = lambda _versions: None,
 ) -> None:
-    """Freeze what is due, every so often, until `stop` is set."""
+    """Freeze what is due, every so often, until `stop` is set; `frozen` is told how many each time."""
     while not stop.is_set():
-        freeze_due(store, registry, book, clock.now_ms())
+        frozen(freeze_due(store, registry, book, clock.now_ms()))
         stop.wait(EVERY_S)
 
 

@@ -10,35 +10,34 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from calza_server.gateways import GATEWAYS_MAX, GatewayBook
+from calza_server.gateways import GATEWAYS_MAX
 from calza_server.ingest_checks import IncomingRecord, RefusedRecord, check
-from calza_server.ports import Appended, GatewaySeen, Health, LiveSeen, QuarantinedRecord, StoreError
-from calza_server.receipts import ReceiptBook, wanted
+from calza_server.metrics import NoMeter, Settled
+from calza_server.ports import Appended, Health, QuarantinedRecord, StoreError
+from calza_server.presence import Presence, parse_topic, read_hello
+from calza_server.receipts import IncomingReport, ReceiptBook, read_report, wanted
 from calza_wire.errors import WireError
-from calza_wire.gateway_status import GatewayStatus
-from calza_wire.live_minute import LiveMinute
-from calza_wire.messages import Hello, RefusalReason, SyncReport
+from calza_wire.messages import RefusalReason
 from calza_wire.records import encode_record
-from calza_wire.topics import Direction, Kind, Topic, down, parse
+from calza_wire.topics import Direction, Kind, Topic, down
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from calza_server.live_feed import LiveAudience
-    from calza_server.ports import Clock, Delivery, MessageSource, Registry, SeriesStore, StoredBlock
+    from calza_server.metrics import IngestMeter
+    from calza_server.ports import Clock, Delivery, LiveSeen, MessageSource, Registry, SeriesStore, StoredBlock
+    from calza_wire.messages import Hello, SyncReport
 
 GROUP_MAX: Final = 500  # one commit for so many: larger groups gain nothing measurable, smaller ones pay more fsyncs
 GROUP_WAIT_S: Final = 0.02  # what a lone record waits for company; a gateway re-sends after seconds, not milliseconds
 IDLE_WAIT_S: Final = 0.5  # how soon the thread notices that it should stop
 RETRY_MIN_S: Final = 0.25
 RETRY_MAX_S: Final = 10.0  # a disk that was freed is noticed within this
-TOPICS_CACHED: Final = 4_096
 
 _log = logging.getLogger(__name__)
-_parse_topic = lru_cache(TOPICS_CACHED)(parse)  # a gateway uses the same few topics for ever
 
 
 @dataclass(slots=True)
@@ -46,12 +45,14 @@ class _Group:
     """One lot of messages, sorted by what they ask for."""
 
     records: list[IncomingRecord] = field(default_factory=list)
-    reports: list[SyncReport] = field(default_factory=list)
+    reports: list[IncomingReport] = field(default_factory=list)
     hellos: dict[str, Hello] = field(default_factory=dict)
 
 
 class Ingest:
-    """Moves messages from `source` into `store`; see `run`. `audience` is told what matters to who watches live."""
+    """Moves messages from `source` into `store`; see `run`. `audience` is told what matters to who watches live,
+    `meter` what there is to count.
+    """
 
     def __init__(
         self,
@@ -61,16 +62,16 @@ class Ingest:
         registry: Registry,
         clock: Clock,
         audience: LiveAudience | None = None,
+        meter: IngestMeter | None = None,
     ) -> None:
         self._source = source
         self._store = store
         self._registry = registry
         self._clock = clock
-        self._audience = audience
-        self._lock = threading.Lock()  # guards what other threads look at: the three that follow
+        self._meter: IngestMeter = meter or NoMeter()
+        self._presence = Presence(registry, audience, meter)
+        self._lock = threading.Lock()  # guards what other threads look at
         self._health = Health(broker_connected=False, store_ok=True)
-        self._gateways = GatewayBook()
-        self._live: dict[str, LiveSeen] = {}
         self._waiting: dict[str, tuple[Hello, tuple[str, ...]]] = {}  # gateways, and the stockings not known here
 
     def run(self, stop: threading.Event) -> None:
@@ -85,6 +86,7 @@ class Ingest:
             self._greet_again()
             return 0
         now_ms = self._clock.now_ms()
+        self._meter.took(now_ms)
         group = self._sort(deliveries, now_ms)
         retry_s = RETRY_MIN_S
         while True:
@@ -99,6 +101,7 @@ class Ingest:
         for topic, payload in answers:
             self._source.send(topic, payload)
         self._source.acknowledge(deliveries)
+        self._meter.answered(self._clock.now_ms())
         return len(deliveries)
 
     def health(self) -> Health:
@@ -106,13 +109,12 @@ class Ingest:
         connected = self._source.connected
         with self._lock:
             problem = self._health.problem or ("" if connected else "the broker cannot be reached; it is tried again")
-            gateways = self._gateways.all()
-            return replace(self._health, broker_connected=connected, problem=problem, gateways=gateways)
+            found = replace(self._health, broker_connected=connected, problem=problem)
+        return replace(found, gateways=self._presence.gateways())
 
     def live(self, serial: str) -> LiveSeen | None:
         """The newest live minute of a stocking since this process started, if any."""
-        with self._lock:
-            return self._live.get(serial)
+        return self._presence.live(serial)
 
     # --- one group ----------------------------------------------------------------------------------------------------
 
@@ -120,10 +122,11 @@ class Ingest:
         group = _Group()
         for delivery in deliveries:
             try:
-                topic = _parse_topic(delivery.topic)
+                topic = parse_topic(delivery.topic)
                 if topic.direction is Direction.UP:
                     self._sort_one(group, topic, delivery.payload, now_ms)
             except WireError as error:
+                self._meter.unreadable()
                 # Neither the topic nor the payload is shown: both may name a stocking, and a stranger wrote them.
                 _log.warning("a message that cannot be read was put aside: %s", error.code)
         return group
@@ -131,29 +134,13 @@ class Ingest:
     def _sort_one(self, group: _Group, topic: Topic, payload: bytes, now_ms: int) -> None:
         if topic.kind is Kind.RECORD and topic.serial is not None:
             group.records.append(IncomingRecord(topic.gateway, topic.serial, payload, now_ms))
-        elif topic.kind is Kind.SYNC:
-            report = SyncReport.decode(payload)
-            if report.serial != topic.serial:
-                raise WireError("bad_message", "a sync report about another stocking than its topic")
-            group.reports.append(report)
-            if self._audience is not None and self._registry.stocking(report.serial) is not None:
-                self._audience.stocking_synced(topic.gateway, report.serial)
-        elif topic.kind is Kind.HELLO:
-            hello = Hello.decode(payload)
-            if hello.gateway != topic.gateway:
-                raise WireError("bad_message", "a hello in the name of another gateway")
-            group.hellos[topic.gateway] = hello
-            self._heard(GatewaySeen(topic.gateway, "online", hello.software, now_ms), hello.stockings)
-        elif topic.kind is Kind.STATUS and payload:  # an empty one only takes the retained status back
-            status = GatewayStatus.decode(payload)
-            reported_ms = None if status.report is None else now_ms
-            self._heard(GatewaySeen(topic.gateway, status.state, status.software, now_ms, status.report, reported_ms))
-        elif topic.kind is Kind.LIVE and topic.serial is not None and self._registry.stocking(topic.serial):
-            seen = LiveSeen(topic.serial, topic.gateway, LiveMinute.decode(payload), now_ms)
-            with self._lock:
-                self._live[topic.serial] = seen  # bounded by the registry
-            if self._audience is not None:
-                self._audience.live_minute(seen)
+        elif topic.kind is Kind.SYNC and topic.serial is not None:
+            group.reports.append(IncomingReport(topic.gateway, topic.serial, payload))
+            self._presence.hear(topic, payload, now_ms)
+        else:
+            self._presence.hear(topic, payload, now_ms)
+            if topic.kind is Kind.HELLO:
+                group.hellos[topic.gateway] = read_hello(topic, payload)
 
     def _settle(self, group: _Group, now_ms: int) -> list[tuple[str, bytes]]:
         """Make the group durable; returns the answers that may now be sent. Raises StoreError, and may be repeated."""
@@ -163,19 +150,37 @@ class Ingest:
         outcomes = self._store.append(blocks) if blocks else []
         if refused:
             self._store.quarantine([_quarantined(record) for record in refused])
-        for report in group.reports:
-            if self._registry.stocking(report.serial) is not None:
-                self._store.add_sync(report, now_ms)
         book = ReceiptBook()
+        reports = [self._settle_report(report, book, now_ms) for report in group.reports]
         for block, outcome in zip(blocks, outcomes, strict=True):
             if outcome is Appended.CONFLICT:
                 book.refused(_conflict(block))
+            elif outcome is Appended.REFUSED:
+                book.refused(_not_taken(block))
             else:
                 book.stored(block)
         for record in refused:
             book.refused(record)
         self._count(outcomes, len(refused), now_ms)
+        self._meter.settled(Settled(self._clock.now_ms(), blocks, outcomes, refused, reports))
         return [*book.messages(), *(self._greet(hello) for hello in group.hellos.values())]
+
+    def _settle_report(self, incoming: IncomingReport, book: ReceiptBook, now_ms: int) -> SyncReport | RefusalReason:
+        """Keep a sync report or refuse it, so that no gateway sends one for ever. A refused one stays with its gateway:
+        without its stocking it can be read by nobody, and once that is registered it is sent again."""
+        try:
+            report = read_report(incoming)
+        except WireError as error:
+            _log.warning("a sync report that cannot be read was refused: %s", error.code)
+            book.report_refused(incoming, RefusalReason.MALFORMED, str(error))
+            return RefusalReason.MALFORMED
+        if self._registry.stocking(report.serial) is None:
+            detail = "no stocking with this serial is registered here"
+            book.report_refused(incoming, RefusalReason.UNKNOWN_STOCKING, detail)
+            return RefusalReason.UNKNOWN_STOCKING
+        self._store.add_sync(report, now_ms)
+        book.report_stored(incoming)
+        return report
 
     def _greet(self, hello: Hello) -> tuple[str, bytes]:
         answer = wanted(hello.stockings, self._registry, self._store)
@@ -192,12 +197,6 @@ class Ingest:
 
     # --- what others may look at --------------------------------------------------------------------------------------
 
-    def _heard(self, seen: GatewaySeen, stockings: Sequence[str] | None = None) -> None:
-        with self._lock:
-            self._gateways.heard(seen)
-        if self._audience is not None:
-            self._audience.gateway_heard(seen.gateway, online=seen.state == "online", stockings=stockings)
-
     def _count(self, outcomes: Iterable[Appended], refused: int, now_ms: int) -> None:
         tally = dict.fromkeys(Appended, 0)
         for outcome in outcomes:
@@ -211,11 +210,12 @@ class Ingest:
                 stored=before.stored + tally[Appended.STORED],
                 duplicates=before.duplicates + tally[Appended.DUPLICATE],
                 conflicts=before.conflicts + tally[Appended.CONFLICT],
-                refused=before.refused + refused,
+                refused=before.refused + refused + tally[Appended.REFUSED],
                 last_stored_ms=now_ms if tally[Appended.STORED] else before.last_stored_ms,
             )
 
     def _store_failed(self, error: StoreError) -> None:
+        self._meter.store_failed(error.code)
         with self._lock:
             already = self._health.problem == str(error)
             self._health = replace(self._health, store_ok=False, problem=str(error))
@@ -240,3 +240,9 @@ def _conflict(block: StoredBlock) -> RefusedRecord:
     came = IncomingRecord(block.gateway, block.serial, encode_record(block.record, block.body), block.received_ms)
     detail = "another record of this log and number is stored already; both are kept"
     return RefusedRecord.of(came, block.record, RefusalReason.CONFLICT, detail)
+
+
+def _not_taken(block: StoredBlock) -> RefusedRecord:
+    came = IncomingRecord(block.gateway, block.serial, encode_record(block.record, block.body), block.received_ms)
+    detail = "the engine behind the store does not take it; it is kept in quarantine"
+    return RefusedRecord.of(came, block.record, RefusalReason.OUT_OF_RANGE, detail)

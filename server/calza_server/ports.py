@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from calza_server.domain.recording.readings import Readings
     from calza_wire.gateway_status import GatewayReport
@@ -54,6 +55,7 @@ class Appended(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"  # the same identity and the same octets were held already
     CONFLICT = "conflict"  # the same identity with other octets: the first stays, the other is kept as evidence
+    REFUSED = "refused"  # the engine behind the store does not take it, now or ever; it is kept in quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,12 @@ class SeriesStore(Protocol):
     """Keeps minute blocks for good. Every method may be called from any thread; reading never waits for writing."""
 
     def append(self, blocks: Sequence[StoredBlock]) -> list[Appended]:
-        """Keep the blocks, all in one commit, and say what became of each, in order.
+        """Keep the blocks and say what became of each, in order.
 
-        Durable when it returns. Raises StoreError, and then none of them was kept; ValueError for a body that is not a
-        minute block of that log (nothing unchecked may come this far).
+        Durable when it returns. Raises StoreError: then the same call may be made again, and ends as if it were the
+        first (a store with transactions has kept none of them until then; one without may have, each whole or not at
+        all, and calls those duplicates). Raises ValueError, and keeps none, for a body that is not a minute block of
+        that log (nothing unchecked may come this far).
         """
 
     def evidence(self, serial: str) -> list[StoredBlock]:
@@ -265,6 +269,7 @@ class BrokerAddress:
     password: str = field(repr=False)
     protocol: Literal[4, 5] = 5
     tls: bool = False
+    ca_file: Path | None = None  # who vouches for it with TLS; None: the system's authorities
 
     @property
     def url(self) -> str:
@@ -276,7 +281,11 @@ class Broker(Protocol):
     """A broker this process started and looks after."""
 
     def start(self) -> BrokerAddress:
-        """Start it and wait until it answers. Raises BrokerError."""
+        """Start it and wait until it answers; where our own processes reach it. Raises BrokerError."""
+
+    @property
+    def gateways_url(self) -> str:
+        """Where gateways reach it, without any secret."""
 
     def stop(self) -> None:
         """Stop it; nothing of it is left running."""

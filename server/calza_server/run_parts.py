@@ -1,32 +1,37 @@
-"""Turns the words of the command line into parts: which store, which broker, which port, whose folder.
+"""Turns the words of the command line into parts: which store, which port, whose folder. Brokers are in `run_broker`.
 
 Adapters are imported only when they are asked for. Next file to read: `run`.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
 
-from calza_server.credentials import SERVER_PASSWORD_NAME, SERVER_USER
-from calza_server.ports import BrokerAddress, BrokerError
-from calza_server.private_files import make_private_folder, write_private
+from calza_server.private_files import make_private_folder
+from calza_server.store_spec import (
+    TOKEN_FILE_VARIABLE,
+    TOKEN_VARIABLE,
+    InfluxSpec,
+    MemorySpec,
+    SqliteSpec,
+    check_token,
+    parse_store,
+)
+from calza_server.tls_files import refuse_in_clear
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from calza_server.credentials import Credentials
-    from calza_server.ports import Broker, SeriesStore
+    from calza_server.ports import SeriesStore
+    from calza_server.store_spec import StoreSpec
 
 LOOPBACK: Final = "127.0.0.1"
-STORE_FORMS: Final = "sqlite:PATH or memory:"
-BROKER_FORMS: Final = "auto, mosquitto, amqtt, or mqtt://USER@HOST:PORT (mqtts:// with TLS)"
-MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
-PORT_FILE: Final = "mqtt-port"
+STORE_NAME: Final = "series.db"
 
 
 class SpecError(Exception):
@@ -41,70 +46,97 @@ class RunError(Exception):
     code: Final = "cannot_run"
 
 
-def open_store(spec: str) -> SeriesStore:
-    """The store a spec names. Raises SpecError, StoreError."""
-    kind, _, rest = spec.partition(":")
-    if kind == "sqlite" and rest:
+# --- the store --------------------------------------------------------------------------------------------------------
+
+
+def open_store(spec: str, token: str | None = None) -> SeriesStore:
+    """The store a spec names; `token` is for one behind a network. Raises SpecError, StoreError."""
+    found = _parsed(spec)
+    if isinstance(found, SqliteSpec):
         from calza_server.adapters.sqlite_store import SqliteStore
 
-        return SqliteStore(Path(rest))
-    if kind == "memory" and not rest:
-        from calza_server.adapters.memory_store import MemoryStore
+        return SqliteStore(found.path)
+    if isinstance(found, InfluxSpec):
+        from calza_server.adapters.influx_store import InfluxStore
 
-        return MemoryStore()
-    raise SpecError(f"{spec!r} is not a store: give {STORE_FORMS}")
+        try:
+            return InfluxStore(found, token)
+        except ValueError as error:
+            raise SpecError(str(error)) from error
+    from calza_server.adapters.memory_store import MemoryStore
 
-
-def own_broker(spec: str, state: Path, port: int, credentials: Credentials) -> Broker:
-    """The broker to start here, not started yet; `port` 0 takes the one used last or any free one. Raises SpecError."""
-    from calza_server.adapters.mosquitto_broker import MosquittoBroker, find_mosquitto
-
-    if spec not in {"auto", "mosquitto", "amqtt"}:
-        raise SpecError(f"{spec!r} is not a broker: give {BROKER_FORMS}")
-    chosen = port or _usual_port(state)
-    if spec == "mosquitto" or (spec == "auto" and find_mosquitto()):
-        return MosquittoBroker(state, chosen, credentials)
-    from calza_server.adapters.amqtt_broker import AmqttBroker
-
-    return AmqttBroker(chosen, credentials)
+    return MemoryStore()
 
 
-def foreign_broker(url: str, state: Path, password: str | None) -> BrokerAddress:
-    """The broker at an address. Without `password` or one in the address, that of this state folder. Raises SpecError.
+def default_store(state: Path) -> str:
+    """The store when none is asked for: a file in the state folder."""
+    return f"sqlite:{state / STORE_NAME}"
 
-    No sentence repeats the address, because it may hold a password.
-    """
+
+def store_token(variables: Mapping[str, str]) -> str | None:
+    """The store's token, from the file or the variable the environment names. Raises SpecError, without the token."""
+    path = variables.get(TOKEN_FILE_VARIABLE)
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise SpecError(f"the host or port of --broker cannot be read: give {BROKER_FORMS}") from error
-    if parts.scheme not in MQTT_PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise SpecError(f"--broker must be {BROKER_FORMS}")
-    kept = state / SERVER_PASSWORD_NAME
-    if password is None and parts.password is not None:
-        password = unquote(parts.password)
-    if password is None and kept.exists():
-        password = kept.read_text(encoding="utf-8").strip()
-    return BrokerAddress(
-        host=parts.hostname,
-        port=port or MQTT_PORTS[parts.scheme],
-        username=unquote(parts.username) if parts.username else SERVER_USER,
-        password=password or "",
-        tls=parts.scheme == "mqtts",
+        token = variables.get(TOKEN_VARIABLE) if path is None else Path(path).read_text(encoding="utf-8").strip()
+        return None if token is None else check_token(token)
+    except OSError as error:
+        raise SpecError(f"the file of {TOKEN_FILE_VARIABLE} cannot be read: {error.strerror}") from error
+    except ValueError:  # what could not be decoded may be half a token: it goes no further
+        raise SpecError(f"{TOKEN_FILE_VARIABLE} or {TOKEN_VARIABLE} holds no token: it is empty or damaged") from None
+
+
+def refuse_memory(spec: str) -> None:
+    """For a process that is one of several. Raises SpecError for a store that only its own process can see."""
+    if isinstance(_parsed(spec), MemorySpec):
+        raise SpecError("a store in memory is seen by one process alone: give a database that all of them reach")
+
+
+@contextmanager
+def only_writer(spec: str) -> Iterator[None]:
+    """Holds the store for the one process that may write to it; a database for many needs no such thing.
+
+    Raises SpecError; RunError if another process holds it.
+    """
+    found = _parsed(spec)
+    if not isinstance(found, SqliteSpec):
+        yield
+        return
+    taken = (
+        f"another process of the server writes to {found.path}, and SQLite takes one at a time: stop it, or give all of"
+        " them a database with --store"
     )
+    with _locked(found.path.with_name(f"{found.path.name}.lock"), taken):
+        yield
 
 
-def listen(port: int) -> socket.socket:
-    """A socket that takes HTTP connections on the loopback address; 0 is any free port. Raises RunError."""
-    listener = socket.socket()
+def _parsed(spec: str) -> StoreSpec:
+    try:
+        return parse_store(spec)
+    except ValueError as error:
+        raise SpecError(str(error)) from error
+
+
+# --- ports and folders ------------------------------------------------------------------------------------------------
+
+
+def listen(port: int, host: str = LOOPBACK, *, tls: bool = False) -> socket.socket:
+    """A socket that takes HTTP connections; port 0 is any free one.
+
+    Raises RunError, and TlsError for an address that other machines reach without TLS.
+    """
+    refuse_in_clear(host, "--http-host", tls=tls)
+    # Named as TCP, or asyncio leaves Nagle's algorithm on: 40 ms for every answer on a connection that is kept.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port))
+        listener.bind((host, port))
         listener.listen()
     except OSError as error:
         listener.close()
-        raise RunError(f"port {port} is taken by another program; give another --http-port") from error
+        if error.errno == errno.EADDRINUSE:
+            raise RunError(f"port {port} is taken by another program; give another --http-port") from error
+        raise RunError(f"nobody can listen on {host}, port {port}: {error.strerror}") from error
     return listener
 
 
@@ -113,30 +145,26 @@ def only_one(state: Path, what: str) -> Iterator[None]:
     """Holds the state folder for `what` (server, broker) while the block runs. Raises RunError if another does."""
     try:
         make_private_folder(state)
-        lock = (state / f"{what}.lock").open("w")
     except OSError as error:
-        raise RunError(f"the state folder {state} cannot be used: {error.strerror}") from error
+        raise _unusable(state, error) from error
+    taken = f"another {what} is running with the state folder {state}; stop it or give another --state"
+    with _locked(state / f"{what}.lock", taken):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, taken: str) -> Iterator[None]:
+    try:
+        lock = path.open("w")
+    except OSError as error:
+        raise _unusable(path.parent, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            sentence = f"another {what} is running with the state folder {state}; stop it or give another --state"
-            raise RunError(sentence) from error
+            raise RunError(taken) from error
         yield
 
 
-def _usual_port(state: Path) -> int:
-    """The port used last if it is free, so that gateways find the broker again; otherwise a free one, remembered."""
-    kept = state / PORT_FILE
-    text = kept.read_text(encoding="utf-8").strip() if kept.exists() else ""
-    for port in (int(text) if text.isdecimal() else 0, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except (OSError, OverflowError):
-                continue
-            chosen = int(probe.getsockname()[1])
-            write_private(kept, f"{chosen}\n")
-            return chosen
-    raise BrokerError("no free port was found for the broker; give --mqtt-port")
+def _unusable(folder: Path, error: OSError) -> RunError:
+    return RunError(f"the folder {folder} cannot be used: {error.strerror}")

@@ -10,7 +10,7 @@ import psutil
 from calza_demo.processes import Event
 from calza_sim.firmware.flash_file import FileFlash
 from calza_wire.records import encode_record
-from tests.e2e.theatre import theatre
+from tests.e2e.theatre import Theatre, theatre
 
 DAYS = 14
 SERIALS = ("CALZA-0001", "CALZA-0002")
@@ -42,7 +42,7 @@ class Backlog:
 async def fetch() -> list[Backlog]:
     """Both legs, one after the other, by a gateway that also forwards to a running server."""
     with tempfile.TemporaryDirectory(prefix="calza-bench-") as name:
-        async with theatre(Path(name), days=DAYS, seed=1) as here:
+        async with theatre(Path(name), Theatre, days=DAYS, seed=1) as here:
             await here.start("gateway")
             gateway = here.running["gateway"]
             seen: list[tuple[float, Event]] = []

@@ -12,9 +12,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench import backlog, store  # noqa: E402 - the tests are found from the root, which is no package
+from tests.bench import backlog, ingest_influx, store  # noqa: E402 - the tests are found from the root, which is no package
+from tests.server import influx_engine  # noqa: E402 - the same
 
 RUNS = 3
+NO_INFLUX = "influxd is not installed here: `make setup` as root installs it."
 
 
 def machine() -> str:
@@ -35,6 +37,7 @@ def page() -> str:
     """The whole document."""
     fetched = [asyncio.run(backlog.fetch()) for _ in range(RUNS)]
     figures = store.measure()
+    influx = ingest_influx.page(ingest_influx.measure()) if influx_engine.program() else NO_INFLUX
     legs = [leg for run in fetched for leg in run]
     first = legs[0]
     fetch_s, visit_s = (statistics.median(times) for times in ([a.fetch_s for a in legs], [a.visit_s for a in legs]))
@@ -81,6 +84,10 @@ packets.
 
 The gateway's memory is that of the simulated radio's host stack (Bumble) as well; on BlueZ that part is not there. The
 store was filled with {store.LEGS} legs of {store.DAYS} days in order of time, as they arrive.
+
+## Ingest into InfluxDB
+
+{influx}
 """
 
 

@@ -76,14 +76,15 @@ def measure() -> StoreFigures:
             recorded = [Recorded(serials[7], store.read(serials[7], 0, 2**40), ())]
             judge(order, ledger_of_leg(recorded, order, first, last).ledger, last)
 
-        read_s, verdict_s = _median(read), _median(verdict)
+        read_s, verdict_s = median(read), median(verdict)
         minutes = len(serials) * sum(minutes_of(len(block.body)) or 0 for block in one)
         store.close()
         octets = sum(path.stat().st_size for path in Path(name).iterdir())
     return StoreFigures(octets / minutes, read_s, verdict_s, len(rows) / appended_s)
 
 
-def _median(work: Callable[[], None]) -> float:
+def median(work: Callable[[], None]) -> float:
+    """Seconds `work` takes, in the middle of `REPEATS` runs."""
     times = []
     for _ in range(REPEATS):
         began = time.perf_counter()

@@ -155,15 +155,37 @@ def test_records_of_a_stocking_that_became_known_are_queued_again(outbox: Outbox
     assert [one.number for one in outbox.refused()] == [2]
 
 
-def test_reports_wait_until_dropped(outbox: Outbox) -> None:
+def report_receipt(*payloads: bytes, serial: str = SERIAL) -> Receipt:
+    return Receipt(serial, reports=tuple(digest(payload) for payload in payloads))
+
+
+def report_refused(payload: bytes, reason: RefusalReason) -> Receipt:
+    return Receipt(SERIAL, (), (Refusal(digest(payload), None, reason, "because"),))
+
+
+def test_reports_wait_until_a_receipt_names_them(outbox: Outbox) -> None:
     outbox.put_report(SERIAL, b"began")
     outbox.put_report(OTHER, b"ended")
     first, second = outbox.reports(10)
     assert [(one.serial, one.payload) for one in (first, second)] == [(SERIAL, b"began"), (OTHER, b"ended")]
     assert outbox.reports(10, after=first.key) == [second]
-    outbox.drop_report(first.key)
-    outbox.drop_report(first.key)
+    assert outbox.settle(report_receipt(b"ended", b"never sent"), 20) == Settled(frozenset(), frozenset())
+    assert outbox.settle(report_receipt(b"began", b"began"), 20).reports == {first.key}
+    assert outbox.settle(report_receipt(b"began"), 20).reports == set(), "a receipt may come twice"
     assert outbox.reports(10) == [second]
+
+
+def test_a_report_of_an_unknown_stocking_waits_for_it_to_become_known(outbox: Outbox) -> None:
+    outbox.put_report(SERIAL, b"began")
+    outbox.put_report(SERIAL, b"ended")
+    began, ended = outbox.reports(10)
+    assert outbox.settle(report_refused(b"began", RefusalReason.UNKNOWN_STOCKING), 20).reports == {began.key}
+    assert outbox.settle(report_refused(b"ended", RefusalReason.MALFORMED), 20).reports == {ended.key}
+    assert (outbox.reports(10), outbox.counts().reports) == ([], 0)
+    assert outbox.release(OTHER) == 0
+    assert outbox.release(SERIAL) == 1
+    assert outbox.reports(10) == [began]
+    assert outbox.settle(report_receipt(b"began"), 30).reports == {began.key}
 
 
 def test_a_failed_visit_keeps_the_time_of_the_last_good_one(outbox: Outbox) -> None:
@@ -248,7 +270,7 @@ def test_a_disk_that_runs_low_stops_what_grows_and_lets_receipts_through(limited
         limited.put_report(SERIAL, b"another")
     limited.note_contact(Contact(SERIAL, 20, "disk_full", None))
     assert limited.settle(stored((1, 1)), 30).stored
-    limited.drop_report(limited.reports(1)[0].key)
+    assert limited.settle(report_receipt(b"report"), 30).reports
     assert (limited.waiting(), limited.reports(1)) == (0, [])
     disk.free = FLOOR
     assert limited.put(SERIAL, LOG, records(2), 40) == 1
@@ -308,6 +330,18 @@ class _BothAlike(RuleBasedStateMachine):
     def refuse(self, number: int, body: bytes, reason: RefusalReason) -> None:
         self.alike(lambda outbox: len(outbox.settle(refused(number, reason, body), self.time_ms).refused))
 
+    @rule(body=body, serial=serial)
+    def put_report(self, body: bytes, serial: str) -> None:
+        self.alike(lambda outbox: outbox.put_report(serial, body))
+
+    @rule(body=body, serial=serial)
+    def store_report(self, body: bytes, serial: str) -> None:
+        self.alike(lambda outbox: len(outbox.settle(report_receipt(body, serial=serial), 1).reports))
+
+    @rule(body=body, reason=st.sampled_from(RefusalReason))
+    def refuse_report(self, body: bytes, reason: RefusalReason) -> None:
+        self.alike(lambda outbox: len(outbox.settle(report_refused(body, reason), 1).reports))
+
     @rule(serial=serial)
     def release(self, serial: str) -> None:
         self.alike(lambda outbox: outbox.release(serial))
@@ -316,6 +350,7 @@ class _BothAlike(RuleBasedStateMachine):
     def tell_the_same(self) -> None:
         self.alike(lambda outbox: [(i.serial, i.log_id, i.number, i.payload) for i in outbox.pending(100)])
         self.alike(lambda outbox: [(r.serial, r.number, r.digest, r.reason) for r in outbox.refused()])
+        self.alike(lambda outbox: [(r.serial, r.payload) for r in outbox.reports(100)])
         self.alike(lambda outbox: outbox.counts())
         self.alike(lambda outbox: [outbox.held(s, g) for s in (SERIAL, OTHER) for g in (LOG, OTHER_LOG)])
         self.alike(lambda outbox: [outbox.receipted(s, g) for s in (SERIAL, OTHER) for g in (LOG, OTHER_LOG)])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calza_server.domain.recording.readings import ANKLE, SKIN
@@ -19,6 +19,7 @@ from calza_server.run_parts import open_store
 from calza_wire.elapsed_time import TimeSource
 from calza_wire.observation import LENGTH_CONVENTION, LengthConvention
 from calza_wire.ranges import RangeSet, RecordRange
+from tests.server.influx_engine import Engine, engine, named
 from tests.server.sealed import LOG_ID, OTHER_LOG_ID, START_S, block, body, garment, stored, sync
 
 if TYPE_CHECKING:
@@ -27,24 +28,36 @@ if TYPE_CHECKING:
     from calza_server.domain.recording.readings import Readings
     from calza_server.ports import SeriesStore, StoredBlock
 
-KINDS = ("memory", "sqlite")
+KINDS = ("memory", "sqlite", "influx", *(["influx-named"] if named() else []))
 EVERYTHING = (0, 2**40)
 OTHER_CONVENTION = next(each for each in LengthConvention if each is not LENGTH_CONVENTION)
 
 
+@pytest.fixture(scope="module")
+def influx() -> Iterator[Engine]:
+    with engine() as found:
+        yield found
+
+
 @contextmanager
-def opened(kind: str) -> Iterator[SeriesStore]:
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_store("memory:" if kind == "memory" else f"sqlite:{Path(folder) / 'series.db'}")
-        try:
-            yield store
-        finally:
-            store.close()
+def opened(kind: str, request: pytest.FixtureRequest) -> Iterator[SeriesStore]:
+    with ExitStack() as parts:
+        if kind.startswith("influx"):
+            found = request.getfixturevalue("influx") if kind == "influx" else named()
+            assert isinstance(found, Engine)
+            spec = parts.enter_context(found.bucket())
+            store = open_store(f"influx+{spec.url}?org={spec.org}&bucket={spec.bucket}", found.token)
+        elif kind == "sqlite":
+            store = open_store(f"sqlite:{Path(parts.enter_context(tempfile.TemporaryDirectory())) / 'series.db'}")
+        else:
+            store = open_store("memory:")
+        parts.callback(store.close)
+        yield store
 
 
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest) -> Iterator[SeriesStore]:
-    with opened(request.param) as found:
+    with opened(request.param, request) as found:
         yield found
 
 
@@ -77,16 +90,18 @@ def test_what_went_in_comes_out_minute_by_minute(store: SeriesStore) -> None:
     assert found.values.shape == (3, SKIN + 1)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @given(
-    st.lists(st.tuples(st.integers(1, 12), st.sampled_from([LOG_ID, OTHER_LOG_ID])), min_size=1, max_size=40),
-    st.integers(1, 9),
-    st.sampled_from(KINDS),
+    arrivals=st.lists(st.tuples(st.integers(1, 12), st.sampled_from([LOG_ID, OTHER_LOG_ID])), min_size=1, max_size=40),
+    group=st.integers(1, 9),
 )
-@settings(max_examples=40, deadline=None)
-def test_order_repetition_and_grouping_leave_no_trace(arrivals: list[tuple[int, bytes]], group: int, kind: str) -> None:
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_order_repetition_and_grouping_leave_no_trace(
+    kind: str, arrivals: list[tuple[int, bytes]], group: int, request: pytest.FixtureRequest
+) -> None:
     """However records arrive, the store ends up as if each had come once, in order."""
     blocks = [stored(n, log_id=log_id, minutes=block(n, minutes=1 + n % 3)) for n, log_id in arrivals]
-    with opened(kind) as shuffled, opened("memory") as plain:
+    with opened(kind, request) as shuffled, opened("memory", request) as plain:
         outcomes = [
             outcome for at in range(0, len(blocks), group) for outcome in shuffled.append(blocks[at : at + group])
         ]

@@ -32,7 +32,7 @@ async def test_the_store_equals_the_flash_after_every_part_was_killed_repeatedly
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = seed_of_this_run()
-    async with theatre(tmp_path, days=DAYS, seed=seed) as here:
+    async with theatre(tmp_path, Theatre, days=DAYS, seed=seed) as here:
         await here.start("gateway")
         stored_before = await stage_kills(here, random.Random(seed))
         await here.settle()

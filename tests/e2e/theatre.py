@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 from calza_demo.processes import Child, ChildFailed, Children
 from calza_sim import faults
@@ -26,6 +27,7 @@ DRAIN_WITHIN_S = 180.0
 
 Identity = tuple[str, str, int]
 """Stocking, log id, record number."""
+_Made = TypeVar("_Made", bound="Theatre")
 
 
 def seed_of_this_run() -> int:
@@ -43,6 +45,9 @@ def free_port() -> int:
 @dataclass
 class Theatre:
     """Simulator, broker, server and gateway, by name. The simulator goes on living; the rest may die at any moment."""
+
+    BACKSTAGE: ClassVar[tuple[str, ...]] = ("broker", "server")
+    """What runs before the gateway, in this order."""
 
     folder: Path
     children: Children
@@ -76,8 +81,16 @@ class Theatre:
     def gateway_words(self) -> list[str]:
         return [
             *("gateway", "run", "--state", str(self.folder / "gateway"), "--id", GATEWAY, "--json"),
-            *("--radio", self.radio, "--broker", f"mqtt://127.0.0.1:{self.mqtt_port}"),
+            *("--radio", self.radio, *self.broker_words),
         ]
+
+    @property
+    def broker_words(self) -> list[str]:
+        """How the gateway is told of its broker."""
+        return ["--broker", f"mqtt://127.0.0.1:{self.mqtt_port}"]
+
+    async def prepare(self) -> None:
+        """What must be there before anything of the server starts."""
 
     async def start(self, part: str) -> None:
         """Start a part and, except for the gateway, wait until it is ready."""
@@ -142,8 +155,8 @@ def _run(*words: str) -> str:
 
 
 @asynccontextmanager
-async def theatre(folder: Path, *, days: int, seed: int) -> AsyncIterator[Theatre]:
-    """Two paired stockings with `days` of log each, a broker, a server; no gateway running yet."""
+async def theatre(folder: Path, made: type[_Made], *, days: int, seed: int) -> AsyncIterator[_Made]:
+    """Two paired stockings with `days` of log each, and everything backstage; no gateway running yet."""
     async with Children(folder / "logs") as children:
         simulator = await children.start(
             "simulator",
@@ -158,11 +171,12 @@ async def theatre(folder: Path, *, days: int, seed: int) -> AsyncIterator[Theatr
             *("--leg", "CALZA-0001=left", "--leg", "CALZA-0002=right"),
         )
         (added,) = await children.run("credential", "server", "gateway", "add", GATEWAY, "--state", state, "--json")
-        here = Theatre(
+        here = made(
             folder, children, str(ready["hci"]), str(ready["control"]), free_port(), free_port(), str(added["password"])
         )
-        await here.start("broker")
-        await here.start("server")
+        await here.prepare()
+        for part in here.BACKSTAGE:
+            await here.start(part)
         stockings = ready["stockings"]
         assert isinstance(stockings, list)
         for stocking in stockings:

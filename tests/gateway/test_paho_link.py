@@ -5,15 +5,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from calza_gateway.adapters import paho_link
 from calza_gateway.adapters.paho_link import PahoLink, Presence
@@ -191,67 +185,3 @@ async def test_cancelled_while_the_broker_hangs_it_still_ends(mosquitto: Mosquit
     async with asyncio.timeout(WAIT_S):
         await asyncio.gather(task, return_exceptions=True)
     mosquitto.process.send_signal(signal.SIGCONT)
-
-
-def certify(folder: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed certificate for the loopback address, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    today = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / f"{name}.pem", folder / f"{name}.key"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return files
-
-
-# paho lets go of the socket of a failed handshake without closing it; the garbage collector does.
-@pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket.*:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
-async def test_tls_with_the_right_authority_and_never_with_another(tmp_path: Path) -> None:
-    certificate, key = certify(tmp_path, "broker")
-    stranger, _ = certify(tmp_path, "stranger")
-    broker = Mosquitto.prepare(tmp_path, f"certfile {certificate}\nkeyfile {key}\n")
-    broker.start()
-    try:
-        for authority, expected in ((certificate, BrokerUp), (stranger, BrokerDown)):
-            link = PahoLink(
-                parse_broker(broker.url(scheme="mqtts"), "home"),
-                client_id="home",
-                subscriptions=[DOWN],
-                presence=Presence(STATUS, b"online", b"offline"),
-                jitter=lambda: 1.0,
-                ca_file=authority,
-            )
-            async with running(link) as events:
-                first = await events.wait_for(expected)
-                assert events.seen == [first]
-                assert getattr(first, "code", "tls_failed") == "tls_failed"
-    finally:
-        broker.kill()
-
-
-def test_a_certificate_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("not a certificate")
-    with pytest.raises(OSError, match=r"certificate|PEM|X509"):
-        PahoLink(
-            parse_broker("mqtts://h", "home"),
-            client_id="home",
-            subscriptions=[],
-            presence=Presence(STATUS, b"", b""),
-            jitter=lambda: 1.0,
-            ca_file=tmp_path / "ca.pem",
-        )

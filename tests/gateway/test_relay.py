@@ -187,42 +187,58 @@ async def test_no_more_than_the_window_is_under_way() -> None:
         await link.until(lambda: len(numbers(link)) == WINDOW + 10)
 
 
-async def test_reports_go_before_the_hello_and_leave_when_acknowledged() -> None:
+def taken(*payloads: bytes) -> bytes:
+    return Receipt(SERIAL, reports=tuple(digest(payload) for payload in payloads)).encode()
+
+
+async def test_reports_go_before_the_hello_and_leave_by_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a broker acknowledges may be in the hands of a server that dies with it."""
+    monkeypatch.setattr(relay_module, "RESEND_MIN_S", 0.05)
     link, heard, outbox = FakeMqttLink(), Heard(), filled()
     outbox.put_report(SERIAL, b"began")
+    outbox.put_report(SERIAL, b"ended")
     async with relaying(outbox, link, heard) as relay:
+        await link.until(lambda: published(link, SYNC) == [b"began", b"ended"] * 2)
+        assert [topic for topic, _, _ in link.published[:3]] == [SYNC, SYNC, HELLO]
+        assert len(outbox.reports(10)) == 2
+        link.say(RECEIPTS, taken(b"began"))
+        assert await heard.wait_for(ReceiptCame) == ReceiptCame(SERIAL, 0, 0, 0, 1)
+        assert [one.payload for one in outbox.reports(10)] == [b"ended"]
+        link.say(RECEIPTS, taken(b"ended"))
         async with asyncio.timeout(5):
             await relay.drained()
-    assert [topic for topic, _, _ in link.published[:2]] == [SYNC, HELLO]
     assert outbox.reports(10) == []
 
 
-async def test_a_report_the_broker_threw_away_stays_and_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker without a subscriber acknowledges and keeps nothing; version 5 says so."""
-    monkeypatch.setattr(relay_module, "RESEND_MIN_S", 0.05)
+async def test_a_backlog_of_reports_goes_out_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "REPORTS_AT_ONCE", 3)
     link, heard, outbox = FakeMqttLink(), Heard(), filled()
-    link.accepts = False
-    outbox.put_report(SERIAL, b"began")
-    async with relaying(outbox, link, heard):
-        await link.until(lambda: len(published(link, SYNC)) == 2)
-        assert len(outbox.reports(10)) == 1
-        link.accepts = True
-        await heard.wait_for(Drained)
-    assert outbox.reports(10) == []
+    payloads = [b"report %d" % number for number in range(8)]
+    for payload in payloads:
+        outbox.put_report(SERIAL, payload)
+    async with relaying(outbox, link, heard) as relay:
+        for count in (3, 6, 8):
+            await link.until(lambda count=count: len(published(link, SYNC)) >= count)  # type: ignore[misc]
+            for _ in range(3):
+                relay.poke()
+                await asyncio.to_thread(outbox.waiting)
+            assert published(link, SYNC) == payloads[:count]
+            link.say(RECEIPTS, taken(*payloads[:count]))
+        async with asyncio.timeout(5):
+            await relay.drained()
 
 
-async def test_a_report_nobody_took_stays_and_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_module, "RESEND_MIN_S", 0.05)
+async def test_a_report_of_an_unknown_stocking_is_sent_again_once_it_is_known() -> None:
     link, heard, outbox = FakeMqttLink(), Heard(), filled()
-    link.acknowledge = False
     outbox.put_report(SERIAL, b"began")
-    async with relaying(outbox, link, heard):
-        await link.until(lambda: len(published(link, SYNC)) == 2)
-        assert len(outbox.reports(10)) == 1
-        link.acknowledge = True
-        await link.until(lambda: len(published(link, SYNC)) == 3)
-        await heard.wait_for(Drained)
-    assert outbox.reports(10) == []
+    refusal = Receipt(SERIAL, (), (Refusal(digest(b"began"), None, RefusalReason.UNKNOWN_STOCKING, "who"),))
+    async with relaying(outbox, link, heard) as relay:
+        await link.until(lambda: published(link, SYNC) == [b"began"])
+        link.say(RECEIPTS, refusal.encode())
+        async with asyncio.timeout(5):
+            await relay.drained()
+        link.say(WANTED, Wanted((WantedLog(SERIAL, None, None),)).encode())
+        await link.until(lambda: published(link, SYNC) == [b"began"] * 2)
 
 
 async def test_the_server_s_answer_reaches_who_asked() -> None:

@@ -23,7 +23,7 @@ from calza_gateway.steps import Failed
 from calza_wire.channels import Side
 from calza_wire.messages import Receipt, StoredRanges, SyncReport, Wanted, WantedLog
 from calza_wire.ranges import RangeSet
-from calza_wire.records import Record, decode_record
+from calza_wire.records import Record, decode_record, digest
 from calza_wire.segments import split
 from calza_wire.topics import Kind, down, parse, up
 from calza_wire.uuids import LIVE_OBSERVATIONS
@@ -59,7 +59,9 @@ class Server(FakeMqttLink):
             return False
         found = parse(topic)
         if found.kind is Kind.SYNC:
-            self.reports.append(SyncReport.decode(payload))
+            report = SyncReport.decode(payload)
+            self.reports.append(report)
+            self.say(down("home", Kind.RECEIPT), Receipt(report.serial, reports=(digest(payload),)).encode())
         elif found.kind is Kind.LIVE:
             self.live.append(payload)
         elif found.kind is Kind.HELLO:

@@ -49,7 +49,7 @@ def test_every_setting_has_a_variable() -> None:
     values = {
         "CALZA_GATEWAY_ID": "a",
         "CALZA_GATEWAY_RADIO": "bluez",
-        "CALZA_GATEWAY_BROKER": "mqtt://b",
+        "CALZA_GATEWAY_BROKER": "mqtts://b",
         "CALZA_GATEWAY_PASSWORD": "c",
         "CALZA_GATEWAY_STATE": "d",
         "CALZA_GATEWAY_INTERVAL": "5",
@@ -69,7 +69,7 @@ def test_every_setting_has_a_variable() -> None:
 def test_a_password_from_a_file_goes_before_all_others(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("from-file\n")
-    flags = {**GOOD, "password_file": str(file), "broker": "mqtt://u:from-url@h"}
+    flags = {**GOOD, "password_file": str(file), "broker": "mqtts://u:from-url@h"}
     assert resolve(flags, {"CALZA_GATEWAY_PASSWORD": "from-env"}).broker.password == "from-file"
     del flags["password_file"]
     assert resolve(flags, {"CALZA_GATEWAY_PASSWORD": "from-env"}).broker.password == "from-env"
@@ -77,7 +77,7 @@ def test_a_password_from_a_file_goes_before_all_others(tmp_path: Path) -> None:
 
 
 def test_no_printed_form_shows_the_password() -> None:
-    settings = resolve({**GOOD, "broker": "mqtt://home:hush-hush@h"}, {})
+    settings = resolve({**GOOD, "broker": "mqtts://home:hush-hush@h"}, {})
     assert "hush-hush" not in repr(settings) + repr(settings.broker) + settings.broker.place
     with pytest.raises(BrokerSpecError) as caught:
         parse_broker("ftp://home:hush-hush@h", "home")
@@ -90,10 +90,11 @@ def test_no_printed_form_shows_the_password() -> None:
 @pytest.mark.parametrize(
     ("text", "host", "port", "tls", "protocol"),
     [
-        ("mqtt://h", "h", 1883, False, Protocol.AUTO),
+        ("mqtt://localhost", "localhost", 1883, False, Protocol.AUTO),
         ("mqtts://h", "h", 8883, True, Protocol.AUTO),
-        ("mqtt://h:99/", "h", 99, False, Protocol.AUTO),
-        ("mqtt311://h", "h", 1883, False, Protocol.V311),
+        ("mqtt://127.0.0.1:99/", "127.0.0.1", 99, False, Protocol.AUTO),
+        ("mqtt311://localhost", "localhost", 1883, False, Protocol.V311),
+        ("mqtt+insecure://h", "h", 1883, False, Protocol.AUTO),
         ("mqtts311://h:7", "h", 7, True, Protocol.V311),
         ("mqtt://[::1]:5", "::1", 5, False, Protocol.AUTO),
     ],
@@ -104,13 +105,20 @@ def test_broker_specs(text: str, host: str, port: int, tls: bool, protocol: Prot
 
 
 def test_credentials_may_hold_any_character_and_the_id_is_the_default_user() -> None:
-    spec = parse_broker("mqtt://ward%2F3:p%40ss%3Aword@h", "home")
+    spec = parse_broker("mqtts://ward%2F3:p%40ss%3Aword@h", "home")
     assert (spec.username, spec.password) == ("ward/3", "p@ss:word")
-    assert parse_broker("mqtt://h", "home", "secret").username == "home"
-    assert parse_broker("mqtt://ward@h", "home", "secret").username == "ward"
+    assert parse_broker("mqtts://h", "home", "secret").username == "home"
+    assert parse_broker("mqtts://ward@h", "home", "secret").username == "ward"
 
 
-@pytest.mark.parametrize("text", ["", "h", "mqtt://", "mqtt://h/topic", "mqtt://h?x=1", "mqtt://h:99999", "ws://h"])
+@pytest.mark.parametrize("text", ["", "h", "mqtt://", "mqtts://h/topic", "mqtts://h?x=1", "mqtts://h:99999", "ws://h"])
 def test_what_is_no_broker(text: str) -> None:
     with pytest.raises(BrokerSpecError):
         parse_broker(text, "home")
+
+
+@pytest.mark.parametrize("text", ["mqtt://h", "mqtt311://192.0.2.7:1883", "mqtt://home:hush-hush@localhost.example"])
+def test_nothing_goes_in_clear_to_another_machine_by_accident(text: str) -> None:
+    with pytest.raises(BrokerSpecError, match=r"in clear.*mqtts://.*mqtt\+insecure://") as caught:
+        parse_broker(text, "home")
+    assert "hush-hush" not in str(caught.value)

@@ -17,6 +17,7 @@ from tests.server.wear_days import DAY, every_day, grid_of, without
 
 if TYPE_CHECKING:
     from calza_server.domain.recording.grid import MinuteGrid
+    from calza_server.metrics import Scrape
     from calza_server.ports import LiveSeen, SeriesStore, VerdictBook
 
 ORDER = {
@@ -40,7 +41,9 @@ class Clinic:
     health: Health = ALL_WELL
     book: VerdictBook = field(default_factory=MemoryVerdictBook)
 
-    def browser(self, *, store: SeriesStore | None = None, live: LiveSeen | None = None) -> TestClient:
+    def browser(
+        self, *, store: SeriesStore | None = None, live: LiveSeen | None = None, scrape: Scrape | None = None
+    ) -> TestClient:
         app = create_app(
             store=store or self.store,
             registry=self.registry,
@@ -48,6 +51,7 @@ class Clinic:
             clock=self.clock,
             health=lambda: self.health,
             live=lambda serial: live if live is not None and live.serial == serial else None,
+            scrape=scrape,
         )
         return TestClient(app, base_url="http://127.0.0.1:8765", raise_server_exceptions=False)
 

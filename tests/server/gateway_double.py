@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from calza_wire.tls import trusting
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -33,6 +37,7 @@ class GatewayDouble:
         username: str | None = None,
         reads: str = "",
         will: str = "",
+        ca_file: Path | None = None,
     ) -> None:
         self.name = name
         self.answers: list[tuple[str, bytes]] = []
@@ -49,6 +54,8 @@ class GatewayDouble:
             reconnect_on_failure=False,
         )
         self._client.username_pw_set(username or name, password)
+        if ca_file is not None:
+            self._client.tls_set_context(trusting(ca_file))
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe

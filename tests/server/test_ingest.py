@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from calza_server.adapters.memory_store import MemoryStore
 from calza_server.ingest import Ingest
 from calza_server.ingest_checks import LAST_RECORD, IncomingRecord, RefusedRecord, check
-from calza_server.ports import Delivery, StoreError
+from calza_server.ports import Appended, Delivery, StoreError
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.gateway_status import GatewayReport, GatewayStatus
 from calza_wire.live_minute import LiveMinute
@@ -38,7 +38,7 @@ from tests.server.sealed import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from calza_server.ports import Appended, StoredBlock
+    from calza_server.ports import StoredBlock
     from calza_wire.minute_block import MinuteBlock
 
 SERIAL = "CALZA-0001"
@@ -239,6 +239,26 @@ def test_bad_records_harm_nothing_beside_them(bench: Bench) -> None:
     assert bench.line.waiting == []
 
 
+def test_what_the_engine_behind_the_store_does_not_take_is_told_and_harms_nothing_beside_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def takes_no_second(blocks: Sequence[StoredBlock]) -> list[Appended]:
+        MemoryStore.append(bench.store, [block for block in blocks if block.record != 2])
+        return [Appended.REFUSED if block.record == 2 else Appended.STORED for block in blocks]
+
+    monkeypatch.setattr(bench.store, "append", takes_no_second)
+    for number in (1, 2, 3):
+        bench.line.give(f"{UP}/record/{SERIAL}", payload(number))
+    bench.step()
+    (receipt,) = bench.line.receipts()
+    assert receipt.stored[0].ranges == (RecordRange(1, 1), RecordRange(3, 3))
+    (refusal,) = receipt.refused
+    assert (refusal.record, refusal.reason.value, refusal.digest) == (2, "out_of_range", digest(payload(2)))
+    health = bench.ingest.health()
+    assert (health.stored, health.refused) == (2, 1)
+    assert bench.line.waiting == []
+
+
 def test_each_gateway_gets_receipts_for_its_own_and_in_pieces_that_fit(bench: Bench) -> None:
     for number in range(250):
         bench.line.give(f"{UP}/record/{SERIAL}", b"rubbish %d" % number)
@@ -359,6 +379,42 @@ def test_sync_reports_of_known_stockings_are_kept(bench: Bench) -> None:
     bench.step()
     assert bench.store.syncs(SERIAL) == [sync(1)]
     assert bench.store.syncs("CALZA-0009") == []
+
+
+def test_a_sync_report_is_receipted_by_its_digest_once_it_is_durable(bench: Bench) -> None:
+    """Apart from the receipt of records, which a gateway from before would not read otherwise."""
+    octets = sync(1).encode()
+    bench.line.give(f"{UP}/sync/{SERIAL}", octets)
+    bench.line.give(f"{UP}/record/{SERIAL}", payload(1))
+    bench.step()
+    records, reports = bench.line.receipts()
+    assert (len(records.stored), records.reports) == (1, ())
+    assert reports == Receipt(SERIAL, reports=(digest(octets),))
+    bench.line.give(f"{UP}/sync/{SERIAL}", octets)
+    bench.step()
+    assert bench.line.receipts()[-1] == reports, "sent again, it is confirmed again"
+    assert len(bench.store.syncs(SERIAL)) == 1
+
+
+@pytest.mark.parametrize(
+    ("serial", "octets", "reason"),
+    [
+        ("CALZA-0009", replace(sync(1), serial="CALZA-0009").encode(), "unknown_stocking"),
+        (SERIAL, replace(sync(1), serial="CALZA-0009").encode(), "malformed"),
+        (SERIAL, b"{}", "malformed"),
+    ],
+)
+def test_a_sync_report_that_is_not_kept_is_refused_so_that_it_is_not_sent_for_ever(
+    bench: Bench, serial: str, octets: bytes, reason: str
+) -> None:
+    bench.line.give(f"{UP}/sync/{serial}", octets)
+    bench.step()
+    (receipt,) = bench.line.receipts()
+    (refusal,) = receipt.refused
+    assert (receipt.serial, receipt.reports) == (serial, ())
+    assert (refusal.digest, refusal.record, refusal.reason.value) == (digest(octets), None, reason)
+    assert bench.store.syncs(SERIAL) == bench.store.syncs("CALZA-0009") == []
+    assert bench.line.waiting == []
 
 
 def test_a_live_minute_is_shown_and_never_kept(bench: Bench) -> None:

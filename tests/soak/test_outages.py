@@ -66,4 +66,10 @@ def test_growth_is_seen_and_noise_is_not() -> None:
     two_objects_a_visit = [replace(each, blocks=each.blocks + int(each.day) * 96 * 4) for each in flat]
     (sentence,) = growth(two_objects_a_visit)
     assert sentence.startswith("allocated objects grew from 702,036 to 711,")
-    assert growth(flat[:8]) == []
+    one_kib_a_visit = [replace(each, resident=each.resident + int(each.day) * 192 * 1024) for each in flat]
+    (sentence,) = growth(one_kib_a_visit)
+    assert sentence.startswith("resident memory grew")
+    a_task_a_day = [replace(each, tasks=each.tasks + int(each.day)) for each in flat]
+    (sentence,) = growth(a_task_a_day)
+    assert sentence.startswith("tasks grew")
+    assert growth(two_objects_a_visit[:8]) == [], "too short to say anything"

@@ -234,6 +234,7 @@ receipts = st.builds(
     serials,
     tuples_of(st.builds(StoredRanges, log_ids, tuples_of(ranges))),
     tuples_of(st.builds(Refusal, digests, st.none() | u32, st.sampled_from(RefusalReason), unicode_texts)),
+    tuples_of(digests),
 )
 live_requests = st.builds(LiveRequest, serials, st.integers(1, LEASE_MAX_S))
 codes = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True, alphabet=st.characters(codec="ascii"))

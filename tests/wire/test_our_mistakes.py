@@ -154,6 +154,7 @@ CASES: dict[str, Callable[[], object]] = {
     "receipt of a bad log": lambda: Receipt("CZ-0001-L", (StoredRanges("LOG", ()),)).encode(),
     "receipt of a bad digest": lambda: Receipt("CZ-0001-L", (), (replace(REFUSAL, digest="0"),)).encode(),
     "receipt of a long detail": lambda: Receipt("CZ-0001-L", (), (replace(REFUSAL, detail="x" * 201),)).encode(),
+    "receipt of a report without a digest": lambda: Receipt("CZ-0001-L", reports=("",)).encode(),
     "live request for nobody": lambda: LiveRequest("x", 60).encode(),
     "live request of no time": lambda: LiveRequest("CZ-0001-L", 0).encode(),
     "live request without end": lambda: LiveRequest("CZ-0001-L", LEASE_MAX_S + 1).encode(),

@@ -24,7 +24,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class RefusalReason(StrEnum):
-    """Why the server keeps a record in quarantine instead of the store."""
+    """Why the server keeps a record in quarantine instead of the store, or does not take a sync report."""
 
     MALFORMED = "malformed"
     FORGED = "forged"
@@ -218,7 +218,7 @@ class StoredRanges:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One record that went to quarantine. `digest` names its octets even if its number cannot be read."""
+    """One record, or sync report, that is not stored. `digest` names its octets; a report has no number."""
 
     digest: str
     record: int | None
@@ -228,11 +228,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of records of one stocking: the only thing that empties an outbox."""
+    """What became of records and sync reports of one stocking: the only thing that empties an outbox.
+
+    `reports` are the digests of sync reports that are durable on the server. A refused one is among `refused`.
+    """
 
     serial: str
     stored: tuple[StoredRanges, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    reports: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """Its JSON; `ValueError` for what a reader would refuse, longer than 64 KiB included."""
@@ -241,14 +245,20 @@ class Receipt:
             {"digest": one.digest, "record": one.record, "reason": one.reason.value, "detail": one.detail}
             for one in self.refused
         ]
-        return readable(dump(VERSION, {"serial": self.serial, "stored": stored, "refused": refused}), self.decode)
+        # Left out when empty: a gateway from before reports were receipted still reads what is said of its records.
+        reports = {"reports": list(self.reports)} if self.reports else {}
+        fields = {"serial": self.serial, "stored": stored, "refused": refused}
+        return readable(dump(VERSION, {**fields, **reports}), self.decode)
 
     @classmethod
     def decode(cls, octets: Octets) -> Self:
         """From its JSON; `WireError` otherwise."""
         fields = Fields.of(octets, VERSION)
         receipt = cls(
-            fields.text("serial", check_serial), fields.items("stored", _stored), fields.items("refused", _refusal)
+            fields.text("serial", check_serial),
+            fields.items("stored", _stored),
+            fields.items("refused", _refusal),
+            fields.items("reports", _report) if "reports" in fields else (),
         )
         fields.done()
         return receipt
@@ -291,6 +301,10 @@ def _digest(text: str) -> str:
     if not _DIGEST.fullmatch(text):
         raise ValueError("is not a digest of 32 hex digits")
     return text
+
+
+def _report(value: object, where: str) -> str:
+    return checked(where, _digest, plain_text(value, where))
 
 
 def _serial(value: object, where: str) -> str:

@@ -38,6 +38,7 @@ class MemoryOutbox:
         self._rows: dict[int, _Row] = {}
         self._receipted: dict[tuple[str, bytes], RangeSet] = {}
         self._reports: dict[int, OutboxReport] = {}
+        self._reports_refused: dict[int, RefusalReason] = {}
         self._contacts: dict[str, Contact] = {}
         self._last_key = 0
 
@@ -97,7 +98,19 @@ class MemoryOutbox:
                     if (row.item.serial, row.digest) == (receipt.serial, refusal.digest):
                         row.refusal, row.refused_ms = refusal, now_ms
                         refused.add(row.item.key)
-        return Settled(frozenset(stored), frozenset(refused))
+            reports = self._settle_reports(receipt)
+        return Settled(frozenset(stored), frozenset(refused), frozenset(reports))
+
+    def _settle_reports(self, receipt: Receipt) -> set[int]:
+        waiting = {
+            digest(one.payload): one.key for one in self.reports(len(self._reports)) if one.serial == receipt.serial
+        }
+        stored = {waiting.pop(name) for name in receipt.reports if name in waiting}
+        refused = {waiting[one.digest]: one.reason for one in receipt.refused if one.digest in waiting}
+        for key in stored:
+            del self._reports[key]
+        self._reports_refused.update(refused)
+        return {*stored, *refused}
 
     def release(self, serial: str) -> int:
         released = 0
@@ -106,6 +119,10 @@ class MemoryOutbox:
                 reason = row.refusal and row.refusal.reason
                 if row.item.serial == serial and reason is RefusalReason.UNKNOWN_STOCKING:
                     row.refusal = None
+                    released += 1
+            for key, reason in list(self._reports_refused.items()):
+                if self._reports[key].serial == serial and reason is RefusalReason.UNKNOWN_STOCKING:
+                    del self._reports_refused[key]
                     released += 1
         return released
 
@@ -148,11 +165,11 @@ class MemoryOutbox:
 
     def reports(self, limit: int, after: int = 0) -> list[OutboxReport]:
         with self._lock:
-            return [report for report in self._reports.values() if report.key > after][:limit]
-
-    def drop_report(self, key: int) -> None:
-        with self._lock:
-            self._reports.pop(key, None)
+            return [
+                report
+                for report in self._reports.values()
+                if report.key > after and report.key not in self._reports_refused
+            ][:limit]
 
     def note_contact(self, contact: Contact) -> None:
         with self._lock:
@@ -179,7 +196,7 @@ class MemoryOutbox:
                 for serial in sorted(serials)
             )
             oldest = min((row.put_ms for row in waiting), default=None)
-            return OutboxCounts(len(waiting), len(refused), len(self._reports), oldest, stockings)
+            return OutboxCounts(len(waiting), len(refused), len(self.reports(len(self._reports))), oldest, stockings)
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -60,6 +60,8 @@ STEPS: Final = (
             "insert into about (version) values (0)",
         ),
     ),
+    # Why the server does not take a sync report; null while it waits. An older program sends those too, once.
+    Step(oldest=1, statements=("alter table report add column reason text",)),
 )
 SCHEMA_VERSION: Final = len(STEPS)
 

@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from calza_gateway.broker_spec import BrokerSpec, Protocol
 from calza_gateway.ports import BrokerAck, BrokerDown, BrokerEvent, BrokerMessage, BrokerRefused, BrokerUp
+from calza_wire.tls import refusal, trusting
 
 KEEPALIVE_S: Final = 30
 TCP_LIMIT_S: Final = 5.0
@@ -33,6 +34,7 @@ NO_SUBSCRIBERS: Final = 0x10  # taken, and thrown away: nobody listens
 NOT_AUTHORISED: Final = 0x87
 QUOTA_EXCEEDED: Final = 0x97
 BAD_LOGIN: Final = frozenset({0x86, NOT_AUTHORISED})  # bad user name or password; not authorised
+HUNG_UP: Final = (ssl.SSLEOFError, ConnectionResetError)
 MUTE: Final = frozenset({"no_answer", "disconnected"})  # what a broker without version 5 does to our first CONNECT
 
 _T = TypeVar("_T")
@@ -56,7 +58,8 @@ class _BrokerError(Exception):
 class PahoLink:
     """See `calza_gateway.ports.MqttLink`. `jitter` draws from 0..1 and keeps gateways from coming back in step.
 
-    Raises `OSError` when `ca_file` (PEM; None: the system's authorities) cannot be used.
+    With TLS only what `ca_file` (PEM) vouches for is believed, or, without one, what the system's authorities do.
+    Raises `OSError` when the file cannot be used.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class PahoLink:
         self._subscriptions = tuple(subscriptions)
         self._presence = presence
         self._jitter = jitter
-        self._tls = ssl.create_default_context(cafile=ca_file) if spec.tls else None
+        self._tls = trusting(ca_file) if spec.tls else None
         self._in_flight = IN_FLIGHT
         self._connection: _Connection | None = None
 
@@ -160,10 +163,12 @@ class _Connection:
         """Connect, subscribe, say online. Raises `_BrokerError`."""
         try:
             await asyncio.to_thread(self._client.connect, spec.host, spec.port, KEEPALIVE_S)
+        except HUNG_UP as error:  # a broker that is just being started again, or one that knows no TLS
+            sentence = f"{spec.place} hung up before it proved who it is: is it a broker with TLS?"
+            raise _BrokerError("unreachable", sentence) from error
         except ssl.SSLError as error:
-            raise _BrokerError(
-                "tls_failed", f"the broker at {spec.place} could not prove who it is: {error}"
-            ) from error
+            refused = refusal(error, f"the broker at {spec.place}")
+            raise _BrokerError(refused.code, refused.sentence) from error
         except OSError as error:
             raise _BrokerError("unreachable", f"the broker at {spec.place} cannot be reached: {error}") from error
         self._client.loop_start()

@@ -182,7 +182,19 @@ class SqliteOutbox:
                     (refusal.reason.value, refusal.detail, now_ms, receipt.serial, refusal.digest),
                 )
                 refused.update(key for (key,) in rows)
-        return Settled(frozenset(stored), frozenset(refused))
+            reports = self._settle_reports(database, receipt)
+        return Settled(frozenset(stored), frozenset(refused), frozenset(reports))
+
+    def _settle_reports(self, database: sqlite3.Connection, receipt: Receipt) -> set[int]:
+        if not receipt.reports and not receipt.refused:
+            return set()  # most receipts are about stored records
+        query = "select payload, key from report where serial = ? and reason is null"
+        waiting = {digest(payload): key for payload, key in database.execute(query, (receipt.serial,))}
+        stored = [waiting.pop(name) for name in receipt.reports if name in waiting]
+        refused = [(one.reason.value, waiting[one.digest]) for one in receipt.refused if one.digest in waiting]
+        database.executemany("delete from report where key = ?", [(key,) for key in stored])
+        database.executemany("update report set reason = ? where key = ?", refused)
+        return {*stored, *(key for _, key in refused)}
 
     def _extend_receipted(
         self, database: sqlite3.Connection, serial: str, log_id: bytes, ranges: Sequence[RecordRange]
@@ -195,11 +207,14 @@ class SqliteOutbox:
             database.executemany("insert into receipted values (?, ?, ?, ?)", rows)
 
     def release(self, serial: str) -> int:
+        unknown = (serial, RefusalReason.UNKNOWN_STOCKING.value)
         with self._transaction() as database:
-            return database.execute(
+            records = database.execute(
                 "update record set reason = null, detail = null, refused_ms = null where serial = ? and reason = ?",
-                (serial, RefusalReason.UNKNOWN_STOCKING.value),
+                unknown,
             ).rowcount
+            query = "update report set reason = null where serial = ? and reason = ?"
+            return records + database.execute(query, unknown).rowcount
 
     def held(self, serial: str, log_id: bytes) -> RangeSet:
         with self._reading() as database:
@@ -234,13 +249,10 @@ class SqliteOutbox:
     def reports(self, limit: int, after: int = 0) -> list[OutboxReport]:
         with self._reading() as database:
             rows = database.execute(
-                "select key, serial, payload from report where key > ? order by key limit ?", (after, limit)
+                "select key, serial, payload from report where reason is null and key > ? order by key limit ?",
+                (after, limit),
             ).fetchall()
         return [OutboxReport(*row) for row in rows]
-
-    def drop_report(self, key: int) -> None:
-        with self._transaction() as database:
-            database.execute("delete from report where key = ?", (key,))
 
     def note_contact(self, contact: Contact) -> None:
         with self._transaction() as database:
@@ -278,7 +290,8 @@ class SqliteOutbox:
                 "select serial, reason is null as pending, reason is not null as refused, 0 as receipted from record"
                 " union all select serial, 0, 0, last - first + 1 from receipted) group by serial order by serial"
             ).fetchall()
-            reports = database.execute("select count(*) from report").fetchone()[0]
+            waiting = "" if self._version < 3 else "where reason is null"  # an older file, read only
+            reports = database.execute(f"select count(*) from report {waiting}").fetchone()[0]  # noqa: S608 - both words are written above
             oldest = database.execute("select min(put_ms) from record where reason is null").fetchone()[0]
         stockings = tuple(StockingCounts(*row) for row in rows)
         pending, refused = sum(one.pending for one in stockings), sum(one.refused for one in stockings)

@@ -38,7 +38,7 @@ class OutboxRecord:
 
 @dataclass(frozen=True, slots=True)
 class OutboxReport:
-    """One sync report (encoded JSON) waiting for the broker's acknowledgement."""
+    """One sync report (encoded JSON) waiting for a receipt. `key` rises with age and is never used twice."""
 
     key: int
     serial: str
@@ -60,10 +60,11 @@ class RefusedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The keys one receipt took out of the queue."""
+    """The keys one receipt took out of the queue: of records stored and refused, and of reports, whichever it was."""
 
     stored: frozenset[int]
     refused: frozenset[int]
+    reports: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +126,14 @@ class Outbox(Protocol):
         ...
 
     def settle(self, receipt: Receipt, now_ms: int) -> Settled:
-        """Apply a receipt: stored records leave and are remembered as receipted, refused ones go to quarantine."""
+        """Apply a receipt: stored records leave and are remembered as receipted, refused ones go to quarantine.
+
+        Sync reports it names by digest leave too; refused ones are kept, but wait no longer.
+        """
         ...
 
     def release(self, serial: str) -> int:
-        """Queue again what was refused because the server did not know the stocking; returns how many."""
+        """Queue again what was refused because the server did not know the stocking, reports too; returns how many."""
         ...
 
     def held(self, serial: str, log_id: bytes) -> RangeSet:
@@ -144,13 +148,13 @@ class Outbox(Protocol):
         """Numbers the server has confirmed stored, as far as this gateway was told."""
         ...
 
-    def put_report(self, serial: str, payload: bytes) -> None: ...
+    def put_report(self, serial: str, payload: bytes) -> None:
+        """Keep a sync report until a receipt names it."""
+        ...
 
     def reports(self, limit: int, after: int = 0) -> list[OutboxReport]:
         """Waiting sync reports with a key above `after`, oldest first."""
         ...
-
-    def drop_report(self, key: int) -> None: ...
 
     def note_contact(self, contact: Contact) -> None:
         """Remember how a visit went; an earlier `synced_ms` stays when this one has none, the rest is as given."""

@@ -30,6 +30,8 @@ from calza_wire.topics import ROOT
 if TYPE_CHECKING:
     from amqtt.session import Session  # type: ignore[import-untyped]  # amqtt carries no types
 
+    from calza_server.tls_files import TlsListener
+
 HOST: Final = "127.0.0.1"
 KNOWN_RELEASE: Final = "0.12.1"
 START_LIMIT_S: Final = 10.0
@@ -119,10 +121,14 @@ def may(user: str, topic: str, action: Action) -> bool:
 
 
 class AmqttBroker:
-    """Keeps `calza_server.ports.Broker`; `port` on the loopback address. Credentials are read at each login."""
+    """Keeps `calza_server.ports.Broker`; `port` on the loopback address. Credentials are read at each login.
 
-    def __init__(self, port: int, credentials: Credentials) -> None:
+    It has no TLS, and says so when started with one.
+    """
+
+    def __init__(self, port: int, credentials: Credentials, tls: TlsListener | None = None) -> None:
         self._port = port
+        self._tls = tls
         self._credentials = credentials
         self._thread = threading.Thread(target=self._run, name="amqtt", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,6 +141,8 @@ class AmqttBroker:
         """See the port."""
         if (release := version("amqtt")) != KNOWN_RELEASE:
             raise BrokerError(f"the fallback broker is known only in release {KNOWN_RELEASE}, not {release}")
+        if self._tls is not None:
+            raise BrokerError("the fallback broker is for a trial on this machine and has no TLS: install Mosquitto")
         try:
             password = self._credentials.server_password()
         except (OSError, CredentialError) as error:
@@ -152,6 +160,11 @@ class AmqttBroker:
         if self._loop is not None and self._stop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(STOP_LIMIT_S)
+
+    @property
+    def gateways_url(self) -> str:
+        """See the port."""
+        return f"mqtt://{HOST}:{self._port}"
 
     @property
     def running(self) -> bool:

@@ -1,4 +1,4 @@
-"""The page at `/`, its stylesheet and its script: the one adapter to Jinja. `views` says what is true, `words` how to say it."""
+"""The page at `/`, its stylesheet and its script: the one adapter to Jinja. `views` says what is true, `words` how."""
 
 from __future__ import annotations
 
