@@ -56,6 +56,9 @@ lock: setup  ## Resolve pyproject.toml anew into requirements/ (needs uv)
 		--no-emit-index-url --custom-compile-command "make lock" -o requirements/dev.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes -c requirements/dev.txt \
 		--no-emit-index-url --custom-compile-command "make lock" -o requirements/runtime.txt
+	for part in gateway server sim build; do uv pip compile --group pyproject.toml:$$part --universal --python-version 3.11 \
+		--generate-hashes -c requirements/dev.txt --no-emit-index-url --custom-compile-command "make lock" \
+		-o requirements/$$part.txt; done
 
 clean:  ## Remove the environment, caches and demo state
 	rm -rf $(VENV) .calza .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -66,6 +66,7 @@ prepare_programs() {
     done <<<"$PROGRAMS"
 }
 PROGRAMS='mosquitto mosquitto the demo uses the built-in amqtt broker, and tests that need a real broker are skipped
+mosquitto_sub mosquitto-clients the compose file is not tried by hand
 dbus-daemon dbus-daemon tests of what the gateway says to BlueZ are skipped
 influxd influxdb the series store is not tried on a real InfluxDB engine
 chromium chromium the pages are not tried in a real browser'
