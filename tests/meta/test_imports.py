@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("bumble", "bleak", "fastapi", "numpy", "paho", "amqtt", "uvicorn")
+HEAVY = ("bumble", "bleak", "fastapi", "numpy", "paho", "amqtt", "uvicorn", "influxdb_client", "cryptography")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["wire", "--help"]])

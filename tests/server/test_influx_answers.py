@@ -175,7 +175,7 @@ def test_what_another_worker_holds_is_made_sure_of_as_it_is(two: Double, store: 
 
 
 def test_what_was_said_to_be_stored_and_is_not_there_is_written_again(two: Double, store: InfluxStore) -> None:
-    """1.6.7 answers 204 to all who open a shard at the same moment, and may drop some: seen with four workers."""
+    """1.6.7 answers 204 to all who open a shard at the same moment, and may drop some of it: seen of minutes."""
     two.found = lambda asked: two.written(asked) if len(two.writes) > 3 else Double().written(asked)
     assert store.append([stored(1)]) == [Appended.STORED]
     minutes, blocks, *again = [each.lines for each in two.writes]
