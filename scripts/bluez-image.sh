@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 exec 3>&1 </dev/null >&2 # only the folder's name goes to standard output
 
 SUITE=bookworm # the release whose BlueZ our gateways run on
-MIRROR=${CALZA_DEBIAN:-http://deb.debian.org/debian}
+MIRROR=${CALZA_DEBIAN:-} # empty: debootstrap's own default
 CACHE=${CALZA_CACHE:-$HOME/.cache/calza}/bluez-image
 PACKAGES=bluez,dbus,python3,kmod,procps,iproute2
 # hci_vhci: the adapter. ecb to sha512_generic: what pairing computes with; without them BlueZ reports a pairing that
@@ -44,7 +44,7 @@ build() { # build FOLDER
     as_root rm -rf "$work" && mkdir -p "$work"
 
     say "fetching Debian $SUITE (a minute)"
-    as_root env PATH="$PATH:/usr/sbin:/sbin" debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$root" "$MIRROR" >"$work/debootstrap.log"
+    as_root env PATH="$PATH:/usr/sbin:/sbin" debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$root" ${MIRROR:+"$MIRROR"} >"$work/debootstrap.log"
 
     # Asked for by the name that stays: linux-image-amd64 depends on the kernel of the day.
     as_root cp -L /etc/resolv.conf "$root/etc/resolv.conf"

@@ -65,7 +65,7 @@ class Ward:
 
     async def pair(self, stocking: Garment, label: str | None = None) -> Outcome:
         """`calza gateway pair` with the passkey in a file, by default the right one."""
-        words = ("calza", "gateway", "pair", stocking.serial, "--radio", "bluez")
+        words = ("calza", "gateway", "pair", stocking.serial, "--radio", "bluez", "--seconds", "2")
         passkey = ("--passkey-file", label or f"/label/{stocking.serial}", "--json")
         return await self.machine.run(*words, *passkey, within_s=PAIR_LIMIT_S)
 

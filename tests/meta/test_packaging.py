@@ -26,7 +26,7 @@ def test_lock_names_no_index_and_hashes_everything(lock: Path) -> None:
     assert not re.search(r"^\s*-{1,2}(i|f|index|extra|find|trusted)", text, re.MULTILINE)
     blocks = re.split(r"\n(?=[a-z])", text)
     pinned = [block for block in blocks if re.match(r"[a-z0-9-]+==", block)]
-    assert len(pinned) > 20
+    assert len(pinned) > (1 if lock.name == "build.txt" else 20)  # one builds with next to nothing
     assert all("--hash=sha256:" in block for block in pinned)
 
 

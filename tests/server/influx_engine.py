@@ -33,7 +33,6 @@ from calza_server.store_spec import InfluxSpec
 from tests.server.influx_shim import shim
 
 URL_VARIABLE = "CALZA_TEST_INFLUX_URL"
-MISSING = "influxd is not installed: `make setup` as root installs it"
 CONFIG = """
 reporting-enabled = false
 bind-address = "127.0.0.1:0"
@@ -139,7 +138,7 @@ def program() -> str | None:
 def engine(max_body_octets: int = MAX_BODY_OCTETS) -> Iterator[OwnEngine]:
     """Debian's influxd, while the block runs. Skips the test where there is none."""
     if program() is None:
-        pytest.skip(MISSING)
+        pytest.skip("influxd is not installed: `make setup` as root installs it")
     with tempfile.TemporaryDirectory(prefix="calza-influx-") as name:
         own = OwnEngine("", folder=Path(name), max_body_octets=max_body_octets)
         own.start()
