@@ -18,11 +18,11 @@ demo: setup  ## The whole way on this machine: stockings, gateway, broker, serve
 	@$(BIN)/calza demo
 
 test: check  ## make check, then every test, those on real BlueZ among them
-	$(BIN)/pytest -m bluez tests/bluez
+	$(BIN)/pytest -m "bluez and not slow" tests/bluez
 	$(BIN)/pytest -n logical --dist loadfile -m "not bluez"
 
 test-bluez: setup  ## The gateway on real BlueZ, in a virtual machine (the first run builds its image)
-	$(BIN)/pytest -m bluez tests/bluez
+	$(BIN)/pytest -m "bluez and not slow" tests/bluez
 
 check: setup  ## Format, lint, import contracts, types, documentation tests
 	$(BIN)/ruff format --check .
