@@ -32,7 +32,7 @@ SETTINGS: Final[Mapping[str, str | None]] = {
     "password": None,
     "ca_file": None,
     "id": None,
-    "state": "gateway-state",
+    "state": ".calza/gateway",
     "interval": "60",
     "timeout": "300",
     "metrics": None,  # default: none are offered

@@ -2,11 +2,10 @@
 
 import asyncio
 import base64
+import http.client
 import json
 import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,7 +121,7 @@ class GrownTheatre(Theatre):
         """Ask their process over TLS, believing our own authority alone, until broker and store answer it."""
         trust = ssl.create_default_context(cafile=self.ca_file)
         async with asyncio.timeout(READY_WITHIN_S):
-            while not await asyncio.to_thread(_well, f"https://127.0.0.1:{self.http_port}/healthz", trust):
+            while not await asyncio.to_thread(_well, self.http_port, trust):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.2)
 
     def in_store(self) -> list[tuple[Identity, str]]:
@@ -139,10 +138,10 @@ class GrownTheatre(Theatre):
         return sum(len(list(self.database.points(statement))) for statement in asked)
 
 
-def _well(url: str, trust: ssl.SSLContext) -> bool:
+def _well(port: int, trust: ssl.SSLContext) -> bool:
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=trust, timeout=20)
     try:
-        with urllib.request.urlopen(url, context=trust, timeout=20) as answer:
-            return bool(json.load(answer)["status"] == "ok")
-    except urllib.error.HTTPError as error:
-        error.close()
-        return False
+        connection.request("GET", "/healthz")
+        return bool(json.load(connection.getresponse())["status"] == "ok")
+    finally:
+        connection.close()

@@ -90,8 +90,8 @@ class BleakLink:
         self._ending.result()
 
     async def _end(self) -> None:
-        # Also when the link has gone by itself: nothing else closes bleak's own connection to the bus, and while that is
-        # open BlueZ keeps its subscriptions and sends every notification of the next link twice.
+        # Also when the link has gone by itself: nothing else closes bleak's own connection to the bus, and while that
+        # is open BlueZ keeps its subscriptions and sends every notification of the next link twice.
         with radio_errors(self.address, RadioReason.DISCONNECTED):
             await self._client.disconnect()
         self._closed.set()
