@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.influx_engine import OwnEngine, engine
 
 from calza_server.adapters.mosquitto_broker import find_mosquitto
 from calza_server.store_spec import InfluxSpec
@@ -23,6 +22,7 @@ from tests.deploy.by_hand import Machine
 from tests.deploy.compose_file import COMPOSE, SIMULATED, example, read
 from tests.deploy.dashboards import Query, datasource, queries
 from tests.deploy.test_grafana import WRITTEN
+from tests.server.influx_engine import OwnEngine, engine
 
 DAYS = 14  # what the fleet holds when it starts
 VERDICT_WITHIN_S = 120.0  # two fortnights over an unpaced radio, on whatever machine this is
