@@ -1,6 +1,6 @@
 """One gateway per state folder: a lock that the system takes back when its holder dies, however it dies.
 
-On Unix by flock(2), on Windows by a locked octet of the same file. Two functions know which; nothing else does.
+How a file is locked on which system, `file_lock` knows.
 """
 
 import os
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from calza_gateway.file_lock import lock_file
 
 LOCK_FILE: Final = "gateway.lock"
 FOLDER_MODE: Final = 0o700
@@ -25,32 +27,20 @@ class LockedError(Exception):
         self.code = code
 
 
-if sys.platform == "win32":
-    import msvcrt
+def _look_flags() -> int:
+    """How to open the file for a look: who may only read the folder may look, too, except on Windows."""
+    if sys.platform == "win32":
+        return os.O_RDWR | os.O_BINARY | os.O_NOINHERIT
+    return os.O_RDONLY | os.O_CLOEXEC
 
-    def _take(descriptor: int, *, shared: bool) -> bool:
-        """Lock without waiting; whether it worked. Windows has no shared lock here, so a look is as good as a hold."""
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:  # it tells a lock held by others and a file it cannot lock alike
-            return False
-        if shared:
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-        return True
 
-    LOOK_FLAGS: Final = os.O_RDWR | os.O_BINARY | os.O_NOINHERIT
-else:
-    import fcntl
-
-    def _take(descriptor: int, *, shared: bool) -> bool:
-        """Lock without waiting, to the end of the descriptor; whether it worked."""
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    LOOK_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC  # who may only read the folder may look, too
+def _take(descriptor: int, *, shared: bool) -> bool:
+    """Lock without waiting, to the end of the descriptor; whether it worked."""
+    try:
+        lock_file(descriptor, shared=shared)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
@@ -58,7 +48,7 @@ def only_one(state: Path) -> Iterator[None]:
     """Hold the folder's lock (created with the folder if need be). Raises `LockedError`."""
     try:
         state.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-        descriptor = os.open(state / LOCK_FILE, LOOK_FLAGS | os.O_RDWR | os.O_CREAT, FILE_MODE)
+        descriptor = os.open(state / LOCK_FILE, _look_flags() | os.O_RDWR | os.O_CREAT, FILE_MODE)
     except OSError as error:
         raise LockedError("state_unusable", f"the state folder {state} cannot be used: {error.strerror}") from error
     try:
@@ -76,7 +66,7 @@ def only_one(state: Path) -> Iterator[None]:
 def is_running(state: Path) -> bool:
     """Whether a gateway works with this folder now."""
     try:
-        descriptor = os.open(state / LOCK_FILE, LOOK_FLAGS)
+        descriptor = os.open(state / LOCK_FILE, _look_flags())
     except OSError:
         return False
     try:
