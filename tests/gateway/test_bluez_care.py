@@ -1,9 +1,7 @@
 """Reset and restart on a real bus: a private dbus-daemon with a small org.bluez and org.freedesktop.systemd1 on it."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +14,11 @@ from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
 from calza_gateway.adapters import bluez_care
 from calza_gateway.adapters.bluez_care import BluezCare
 from calza_gateway.ports import AdapterCare, RadioError, RadioReason
+from tests.gateway.private_bus import needs_dbus_daemon, private_bus
 
-CONFIG = """<busconfig><type>system</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/>
-</policy></busconfig>
-"""
 CARE: type[AdapterCare] = BluezCare  # the type checker's word that it fits the port
 
-pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="needs dbus-daemon")
+pytestmark = needs_dbus_daemon
 
 
 class Adapter(ServiceInterface):
@@ -108,7 +103,7 @@ async def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setattr(bluez_care, "CALL_LIMIT_S", 1.0)
     monkeypatch.setattr(bluez_care, "APPEAR_LIMIT_S", 1.0)
     monkeypatch.setattr(bluez_care, "LOOK_S", 0.02)
-    async with bus(tmp_path) as address:
+    async with private_bus(tmp_path) as address:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
         machine = Machine(address)
         yield machine
@@ -117,22 +112,6 @@ async def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         await asyncio.gather(*machine.work, return_exceptions=True)
         for each in machine.buses:
             each.disconnect()
-
-
-@asynccontextmanager
-async def bus(folder: Path) -> AsyncIterator[str]:
-    """A private system bus; its address."""
-    config, socket = folder / "bus.conf", folder / "bus"
-    config.write_text(CONFIG.format(socket=socket))
-    daemon = await asyncio.create_subprocess_exec(
-        "dbus-daemon", f"--config-file={config}", "--nofork", "--print-address", stdout=asyncio.subprocess.PIPE
-    )
-    assert daemon.stdout is not None
-    try:
-        yield (await daemon.stdout.readline()).decode().strip()
-    finally:
-        daemon.terminate()
-        await daemon.wait()
 
 
 async def test_a_reset_switches_the_adapter_off_and_on(machine: Machine) -> None:
