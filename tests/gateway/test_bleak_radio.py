@@ -439,4 +439,4 @@ async def test_bluez_is_asked_for_the_adapter_that_was_given() -> None:
     ],
 )
 def test_bluez_tells_whether_it_has_a_key(properties: dict[str, bool], has_key: bool) -> None:
-    assert BluezBackend(None).has_key(BLEDevice(NOBODY, None, {"props": properties})) is has_key
+    assert BluezBackend("hci0").has_key(BLEDevice(NOBODY, None, {"props": properties})) is has_key

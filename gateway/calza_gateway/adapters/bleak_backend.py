@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bleak import BleakAdapter, BleakClient, BleakScanner
-from bleak.args.bluez import BlueZClientArgs
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementDataCallback
 
@@ -55,17 +54,14 @@ class Backend(Protocol):
 class BluezBackend:
     """bleak's own backend on BlueZ. Notifications by StartNotify, bleak's default: AcquireNotify crashes BlueZ 5.66.
 
-    `adapter` is a name such as "hci1", None the first one.
+    `adapter` is a name such as "hci1".
     """
 
-    def __init__(self, adapter: str | None) -> None:
+    def __init__(self, adapter: str) -> None:
         self._adapter = adapter
-        self._args: BlueZClientArgs = {} if adapter is None else {"adapter": adapter}
 
     def scanner(self, on_sighting: AdvertisementDataCallback, service: str) -> BleakScanner:
         """An active scanner."""
-        if self._adapter is None:
-            return BleakScanner(on_sighting, [service])
         return BleakScanner(on_sighting, [service], bluez={"adapter": self._adapter})
 
     def client(
@@ -77,7 +73,7 @@ class BluezBackend:
     ) -> BleakClient:
         """A client; bleak's knows no agent, `asking` brings it to BlueZ."""
         del agent
-        return BleakClient(device, on_disconnect, timeout=timeout_s, bluez=self._args)
+        return BleakClient(device, on_disconnect, timeout=timeout_s, bluez={"adapter": self._adapter})
 
     def asking(self, agent: PairingAgent, address: str) -> AbstractAsyncContextManager[None]:
         """BlueZ's default pairing agent for the time being."""
@@ -92,9 +88,7 @@ class BluezBackend:
 
     async def connected(self, service: str) -> list[BLEDevice]:
         """Links that bluetoothd has kept, for example those of a gateway that was killed."""
-        adapter = await (
-            BleakAdapter.get() if self._adapter is None else BleakAdapter.get(bluez={"adapter": self._adapter})
-        )
+        adapter = await BleakAdapter.get(bluez={"adapter": self._adapter})
         return await adapter.get_connected_devices([service])
 
     async def close(self) -> None:
