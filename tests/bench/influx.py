@@ -6,13 +6,10 @@ The door before the engine (`influx_shim`) is a process of its own, so that it c
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,14 +24,14 @@ from calza_server.domain.recording.readings_blocks import readings_of
 from calza_server.ports import StoredBlock
 from calza_server.store_spec import InfluxSpec
 from calza_wire.minute_block import minutes_of
+from tests.bench.engine import own_engine, settled
 from tests.bench.store import START_S, blocks_of, median
-from tests.server.influx_engine import OwnEngine, engine
+from tests.server.influx_engine import OwnEngine
 
 LEGS = 20
 GROUP = 500  # what ingest takes at once when there is a backlog
 SMALL_GROUP = 10
 BRIDGE_BATCH = 5_000  # what InfluxDB's own pages advise
-QUIET_S = 60.0  # at most, until the engine has put everything into its compressed files
 FIELDS = ("ankle", "calf", "thigh", "ripple", "skin", "flags")
 
 
@@ -60,15 +57,6 @@ class Comparison:
     resent_per_s: float
 
 
-@contextlib.contextmanager
-def _door(own: OwnEngine) -> Iterator[str]:
-    shim = Path(__file__).parents[1] / "server" / "influx_shim.py"
-    with subprocess.Popen([sys.executable, str(shim), str(own.port)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.terminate()
-
-
 def measure() -> Comparison:
     """All of it on one engine, a bucket each. Where there is no influxd it says so (`engine`)."""
     serials = [f"CALZA-{number:04d}" for number in range(LEGS)]
@@ -76,8 +64,7 @@ def measure() -> Comparison:
     rows = [
         StoredBlock(serial, b.log_id, b.record, b.body, b.gateway, b.received_ms) for b in one for serial in serials
     ]
-    with engine() as own, _door(own) as url:
-        own.url = url
+    with own_engine() as own:
         with own.bucket() as spec:
             store = InfluxStore(spec, None)
             ours = _figures(own, spec, rows, lambda: _append(store, rows, GROUP), lambda: _read(store, serials[7]))
@@ -134,24 +121,8 @@ def _figures(
     write()
     took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     assert own.points(spec, "minute", "ankle") == minutes
-    octets = _settled(own.folder, spec)
+    octets = settled(own.folder, spec)
     return InfluxFigures(len(rows) / took_s, minutes / took_s, cpu_s / len(rows), octets / minutes, median(read))
-
-
-def _settled(folder: Path, spec: InfluxSpec) -> int:
-    """Octets of the bucket's files once the engine has nothing left to put into them."""
-    deadline = time.monotonic() + QUIET_S
-    before, same = -1, 0
-    while same < 5 and time.monotonic() < deadline:
-        time.sleep(1)
-        now = _octets(folder / "data" / spec.bucket / "autogen") if not _octets(folder / "wal" / spec.bucket) else -1
-        same = same + 1 if now == before != -1 else 0
-        before = now
-    return before
-
-
-def _octets(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def main() -> None:
