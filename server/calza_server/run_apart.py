@@ -175,7 +175,7 @@ def _client_id(what: str, random_octets: Callable[[int], bytes]) -> str:
 
 def _has_its_share(source: PahoSource, it: Running) -> bool:
     """Wait for the broker; False when everything should end before that. Raises RunError for one that is of no use."""
-    while not it.stop.is_set():
+    while not it.ending:
         if source.wait_subscribed(LOOK_S):
             return True
         if (why := source.unusable) is not None:

@@ -6,8 +6,10 @@ The main thread waits; each part has a thread. Knows no part.
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from contextlib import ExitStack, contextmanager
+from select import select
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -19,12 +21,18 @@ _T = TypeVar("_T")
 
 
 class Running:
-    """The parts of one process. `stop` is set when it should end; `running` makes one."""
+    """The parts of one process. `stop` is set when it should end; `running` makes one.
 
-    def __init__(self, parts: ExitStack) -> None:
+    The main thread sleeps in a socket, not in `stop`: a signal that comes just before a thread falls asleep in an event
+    is noticed when the next one comes, and a handler that sets an event its own thread is in waits for itself.
+    """
+
+    def __init__(self, parts: ExitStack, news: socket.socket, waker: socket.socket) -> None:
         self.stop = threading.Event()
         self.failure: BaseException | None = None
         self._parts = parts
+        self._news = news
+        self._waker = waker
 
     def enter(self, part: AbstractContextManager[_T]) -> _T:
         """Use a part until everything is taken apart."""
@@ -42,8 +50,14 @@ class Running:
         self.at_end(end or self.stop.set)
 
     def wait(self) -> None:
-        """Until a signal comes or a part fails."""
-        self.stop.wait()
+        """Until a signal comes or a part ends or fails, however long ago that was; then `stop` is set."""
+        select([self._news], [], [])
+        self.stop.set()
+
+    @property
+    def ending(self) -> bool:
+        """Whether `wait` would return at once: for whoever waits for something else in the main thread."""
+        return bool(select([self._news], [], [], 0)[0])
 
     def _watched(self, work: Callable[[], object]) -> Callable[[], None]:
         """`work` as the target of a thread: an exception ends the process instead of ending silently."""
@@ -55,30 +69,36 @@ class Running:
                 self.failure = self.failure or error
             finally:
                 self.stop.set()
+                self._waker.send(b"\0")
 
         return target
-
-    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        """A signal handler."""
-        self.stop.set()
 
 
 @contextmanager
 def running() -> Iterator[Running]:
-    """SIGINT and SIGTERM set `stop` while the block runs; afterwards what failed first is raised. Main thread only."""
-    with ExitStack() as parts:
-        found = Running(parts)
-        with _signals(found):
+    """SIGINT and SIGTERM end `wait` while the block runs; afterwards what failed first is raised. Main thread only."""
+    news, waker = socket.socketpair()
+    waker.setblocking(False)  # a signal handler must never wait
+    with news, waker, ExitStack() as parts:
+        found = Running(parts, news, waker)
+        with _signals_into(waker):
             yield found
     if found.failure is not None:
         raise found.failure
 
 
 @contextmanager
-def _signals(found: Running) -> Iterator[None]:
-    before = {number: signal.signal(number, found.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+def _signals_into(waker: socket.socket) -> Iterator[None]:
+    """Every signal writes an octet into `waker`; handlers there are only so that Python leaves the process alone."""
+    fd_before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)  # full is noticed as well as one octet
+    before = {number: signal.signal(number, _noticed) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(fd_before)
+
+
+def _noticed(_number: int, _frame: FrameType | None) -> None:
+    """A signal handler."""
