@@ -1,7 +1,7 @@
 """The `calza` console command: finds the part that was asked for and imports that part alone.
 
 A gateway box has no web server installed and a server has no radio, so nothing here may import a part
-before its name was typed. The next file to read is the `cli.py` of the part you are interested in.
+before its name was typed. The next file to read is the one `PARTS` names for the part you are interested in.
 """
 
 import sys
@@ -23,10 +23,10 @@ class Part:
 PARTS: dict[str, Part] = {
     "demo": Part("calza_demo.cli", "The whole way on this machine: stockings, gateway, broker, server, verdict."),
     "sim": Part("calza_sim.cli", "Simulated stockings: real GATT servers on a virtual radio."),
-    "gateway": Part("calza_gateway.cli", "Read stockings over Bluetooth LE and forward them over MQTT."),
-    "server": Part("calza_server.cli", "Receive, check and store readings; answer with a verdict."),
+    "gateway": Part("calza_gateway.commands.cli", "Read stockings over Bluetooth LE and forward them over MQTT."),
+    "server": Part("calza_server.commands.cli", "Receive, check and store readings; answer with a verdict."),
     "verdict": Part(
-        "calza_server.verdict_cli", "Was it worn as ordered? From your own minutes, or from an export again."
+        "calza_server.commands.verdict_cli", "Was it worn as ordered? From your own minutes, or from an export again."
     ),
     "wire": Part("calza_wire.cli", "Look into the octets that travel."),
 }

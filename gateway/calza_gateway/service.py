@@ -9,17 +9,17 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from calza_gateway.bonds import PairedStocking
-from calza_gateway.clock_watch import ClockWatch
-from calza_gateway.events import GatewayEvent, ReceiptCame, StockingChanged, Tell
-from calza_gateway.live_leases import LiveLeases
+from calza_gateway.forwarding.live_leases import LiveLeases
+from calza_gateway.forwarding.relay import Relay
 from calza_gateway.ports import Clock, MqttLink, Outbox, Radio
-from calza_gateway.pulse import Pulse
 from calza_gateway.recovery.budget import Budget
-from calza_gateway.relay import Relay
-from calza_gateway.rounds import Machine, Rounds
-from calza_gateway.standing import StockingStanding, StockingState
-from calza_gateway.visitor import Visitor
+from calza_gateway.recovery.clock_watch import ClockWatch
+from calza_gateway.recovery.pulse import Pulse
+from calza_gateway.reporting.events import GatewayEvent, ReceiptCame, StockingChanged, Tell
+from calza_gateway.reporting.standing import StockingStanding, StockingState
+from calza_gateway.state.bonds import PairedStocking
+from calza_gateway.visits.rounds import Machine, Rounds
+from calza_gateway.visits.visitor import Visitor
 
 ADAPTER_MISSING: Final = "adapter_missing"
 CLOCK_LOOK_S: Final = 10.0  # a jump of the wall clock is noticed within this

@@ -19,7 +19,7 @@ from calza_server.api.legs import leg_routes
 from calza_server.api.live import live_routes
 from calza_server.api.metrics import metrics_route
 from calza_server.api.problems import Problem, answer, install
-from calza_server.live_hub import LiveHub
+from calza_server.live.live_hub import LiveHub
 from calza_server.web.headers import LOOPBACK_HOSTS, Guard
 from calza_server.web.pages import page_routes
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from calza_server.live_feed import LiveFeed
-    from calza_server.metrics import Scrape
+    from calza_server.ingest.metrics import Scrape
+    from calza_server.live.live_feed import LiveFeed
     from calza_server.ports import Clock, Health, LiveSeen, Registry, SeriesStore, VerdictBook
 
 DESCRIPTION = """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from calza_server.access.tls_files import Leaf, TlsError, TlsFiles, tls_files
 from calza_server.adapters.certificates import (
     CertificateError,
     Facts,
@@ -22,10 +23,9 @@ from calza_server.adapters.certificates import (
     read_facts,
     vouched,
 )
-from calza_server.private_files import make_private_folder, write_private
-from calza_server.run_parts import only_one
-from calza_server.tls_files import Leaf, TlsError, TlsFiles, tls_files
-from calza_server.whole_file import write_whole
+from calza_server.files.folder_lock import only_one
+from calza_server.files.private_files import make_private_folder, write_private
+from calza_server.files.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from calza_server.adapters.influx_store import InfluxStore
 from calza_server.adapters.paho_source import PahoSource
 from calza_server.adapters.system_clock import SystemClock
-from calza_server.ingest import Ingest
+from calza_server.ingest.ingest import Ingest
 from calza_server.ports import BrokerAddress, Leg, RegisteredStocking
 from calza_server.store_spec import InfluxSpec
 from calza_wire.minute_block import parse_block

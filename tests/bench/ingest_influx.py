@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from calza_server.access.credentials import SERVER_USER, Credentials
 from calza_server.adapters.influx_query import select
 from calza_server.adapters.influx_store import InfluxStore
 from calza_server.adapters.mosquitto_broker import MosquittoBroker
-from calza_server.credentials import SERVER_USER, Credentials
 from calza_sim.manufacture import manufacture
 from calza_wire.minute_block import Side, minutes_of, parse_block
 from calza_wire.records import encode_record

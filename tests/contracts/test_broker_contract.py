@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from calza_server.access.credentials import SERVER_USER, Credentials
 from calza_server.adapters.amqtt_broker import AmqttBroker
 from calza_server.adapters.mosquitto_broker import MosquittoBroker, find_mosquitto
-from calza_server.credentials import SERVER_USER, Credentials
 from calza_server.ports import BrokerError
 from tests.server.conftest import free_port
 from tests.server.gateway_double import LIMIT_S, GatewayDouble

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from calza_gateway.adapters.paho_link import PahoLink, Presence
-from calza_gateway.broker_spec import parse_broker
 from calza_gateway.ports import BrokerAck, BrokerDown, BrokerEvent, BrokerMessage, BrokerUp, MqttLink
+from calza_gateway.settings.broker_spec import parse_broker
 from tests.gateway.fake_mqtt import FakeMqttLink
 from tests.gateway.mosquitto import Mosquitto, Server
 

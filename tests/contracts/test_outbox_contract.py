@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
-from calza_gateway.outbox_limit import REPORTS_PER_RECORD, OutboxLimit
+from calza_gateway.forwarding.outbox_limit import REPORTS_PER_RECORD, OutboxLimit
 from calza_gateway.ports import Contact, Outbox, OutboxFullError, Settled
 from calza_wire.messages import Receipt, Refusal, RefusalReason, StoredRanges
 from calza_wire.ranges import RangeSet, RecordRange

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from calza_server.domain.recording.readings import ANKLE, SKIN
 from calza_server.ports import QUARANTINE_PAYLOAD_OCTETS, Appended, QuarantinedRecord, Visit
-from calza_server.run_parts import open_store
+from calza_server.running.run_parts import open_store
 from calza_wire.elapsed_time import TimeSource
 from calza_wire.observation import LENGTH_CONVENTION, LengthConvention
 from calza_wire.ranges import RangeSet, RecordRange

@@ -26,24 +26,25 @@ from starlette.testclient import TestClient
 
 from calza_gateway import service
 from calza_gateway.adapters.paho_link import PahoLink, Presence
+from calza_gateway.adapters.radios import open_radio
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
-from calza_gateway.bonds import PairedStocking
-from calza_gateway.broker_spec import parse_broker
-from calza_gateway.pairing import enrol, identify
-from calza_gateway.pairing_agents import Person
+from calza_gateway.pairing.pairing import enrol, identify
+from calza_gateway.pairing.pairing_agents import Person
 from calza_gateway.ports import Clock, Moment, Sighting
-from calza_gateway.radio_spec import open_radio, parse_radio
+from calza_gateway.settings.broker_spec import parse_broker
+from calza_gateway.settings.radio_spec import parse_radio
+from calza_gateway.state.bonds import PairedStocking
+from calza_server.access.credentials import SERVER_USER, Credentials
 from calza_server.adapters.file_verdict_book import BOOK_NAME, FileVerdictBook
 from calza_server.adapters.mosquitto_broker import MosquittoBroker
 from calza_server.adapters.paho_source import PahoSource
 from calza_server.adapters.sqlite_store import SqliteStore
 from calza_server.app import create_app
-from calza_server.credentials import SERVER_USER, Credentials
-from calza_server.ingest import Ingest
-from calza_server.live_hub import LiveHub
+from calza_server.files.private_files import write_private
+from calza_server.ingest.ingest import Ingest
+from calza_server.live.live_hub import LiveHub
 from calza_server.ports import Health
-from calza_server.private_files import write_private
-from calza_server.registry import REGISTRY_NAME, FileRegistry, RegistryContent, with_fleet
+from calza_server.registry.registry import REGISTRY_NAME, FileRegistry, RegistryContent, with_fleet
 from calza_sim.firmware.flash import MemoryFlash
 from calza_sim.gatt import BondStore, StockingServer
 from calza_sim.manufacture import Manufacture, fleet_json, manufacture

@@ -24,11 +24,12 @@ import uvicorn
 
 from calza_gateway import service
 from calza_gateway.adapters.paho_link import PahoLink, Presence
+from calza_gateway.adapters.radios import open_radio
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
-from calza_gateway.broker_spec import parse_broker
-from calza_gateway.events import GatewayEvent, LiveMinuteCame, SyncEnded
-from calza_gateway.radio_spec import open_radio, parse_radio
-from calza_server.run_parts import listen
+from calza_gateway.reporting.events import GatewayEvent, LiveMinuteCame, SyncEnded
+from calza_gateway.settings.broker_spec import parse_broker
+from calza_gateway.settings.radio_spec import parse_radio
+from calza_server.running.run_parts import listen
 from calza_sim.scenarios import SCENARIOS
 from calza_wire.gateway_status import GatewayStatus
 from calza_wire.topics import DOWNWARDS, Kind, down, up
@@ -159,8 +160,8 @@ async def gateway(here: Clockwork, told: Told) -> AsyncIterator[None]:
 async def test_minutes_come_while_somebody_looks_and_the_stocking_is_let_go_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calza_server.live_hub.LEASE_S", LEASE_S)
-    monkeypatch.setattr("calza_server.live_hub.ASK_AGAIN_S", 0.5)
+    monkeypatch.setattr("calza_server.live.live_hub.LEASE_S", LEASE_S)
+    monkeypatch.setattr("calza_server.live.live_hub.ASK_AGAIN_S", 0.5)
     monkeypatch.setattr("calza_server.api.live.RENEW_S", 1.0)
     cast = [Cast(SERIAL, "left", SCENARIOS["perfect"], None, seed=5)]
     told = Told()

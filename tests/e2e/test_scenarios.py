@@ -19,10 +19,10 @@ import pytest
 
 from calza_server.adapters.mosquitto_broker import find_mosquitto
 from calza_server.domain.orders.rx_document import read_prescription
+from calza_server.files.private_files import write_private
 from calza_server.freezing import freeze_due
-from calza_server.orders import give, pause
-from calza_server.private_files import write_private
-from calza_server.registry import RegistryContent
+from calza_server.registry.orders import give, pause
+from calza_server.registry.registry import RegistryContent
 from calza_sim.scenarios import SCENARIOS, Scenario
 from calza_sim.scenarios.moments import At
 from calza_sim.truth import TrueVerdict, truth_days

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from calza_gateway.adapters.bleak_radio import BleakRadio
-from calza_gateway.radio_spec import open_radio, parse_radio
+from calza_gateway.adapters.radios import open_radio
+from calza_gateway.settings.radio_spec import parse_radio
 from tests.gateway.peripheral import Air
 
 

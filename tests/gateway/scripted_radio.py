@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from calza_gateway.adapters.system_clock import SystemClock
 from calza_gateway.ports import AdapterCare, Link, PairingAgent, RadioError, RadioReason, Sighting
-from calza_gateway.steps import OpDone, OpRefused, Read, ReadResult, Received, Subscribe, Write
+from calza_gateway.sync.steps import OpDone, OpRefused, Read, ReadResult, Received, Subscribe, Write
 from calza_wire.uuids import GHS_CONTROL_POINT, LIVE_OBSERVATIONS
 from tests.gateway.scripted_stocking import MTU, ScriptedStocking
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from calza_gateway.plan import to_fetch
 from calza_gateway.ports import Moment, Outbox, RadioReason
-from calza_gateway.session import Session, SessionFacts
-from calza_gateway.steps import (
+from calza_gateway.sync.plan import to_fetch
+from calza_gateway.sync.session import Session, SessionFacts
+from calza_gateway.sync.steps import (
     Action,
     AskWanted,
     Done,

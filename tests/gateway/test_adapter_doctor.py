@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from calza_gateway.ports import Moment
 from calza_gateway.recovery.adapter_doctor import AdapterDoctor, Remedy, Use
 from calza_gateway.recovery.budget import Budget
-from calza_gateway.standing import AdapterState
+from calza_gateway.reporting.standing import AdapterState
 
 BUDGET = Budget()
 DAY_S = 86_400.0

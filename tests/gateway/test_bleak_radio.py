@@ -13,7 +13,7 @@ from bumble.att import ErrorCode
 from calza_gateway.adapters.bleak_backend import BluezBackend, DisconnectCallback
 from calza_gateway.adapters.bleak_errors import BLUEZ_REASONS, BLUEZ_REFUSALS, radio_errors
 from calza_gateway.adapters.bleak_radio import BleakRadio
-from calza_gateway.pairing import advice, enrol, find
+from calza_gateway.pairing.pairing import advice, enrol, find
 from calza_gateway.ports import PairingAgent, RadioError, RadioReason
 from calza_wire.uuids import CURRENT_ELAPSED_TIME, LOG_STATUS, RACP, STOCKING_IDENTITY, STORED_OBSERVATIONS
 from tests.gateway.peripheral import ABSENT, OPEN_A, OPEN_B, PASSKEY, REFUSING, Air, Person

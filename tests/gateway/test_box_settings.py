@@ -2,7 +2,7 @@
 
 import pytest
 
-from calza_gateway.box_settings import (
+from calza_gateway.settings.box_settings import (
     FREE_DISK_DEFAULT,
     OUTBOX_LIMIT_DEFAULT,
     Listen,

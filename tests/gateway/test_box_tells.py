@@ -17,17 +17,23 @@ from calza_gateway.adapters.gateway_metrics import GatewayMetrics, served
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.adapters.system_clock import SystemClock
 from calza_gateway.adapters.systemd_notify import SystemdNotify
-from calza_gateway.box import Box
-from calza_gateway.box_settings import Listen, MetricsError
-from calza_gateway.events import Broker, Connected, Problem, ReceiptCame, SyncEnded
+from calza_gateway.box.box import Box
+from calza_gateway.box.watchdog import Watchdog
 from calza_gateway.ports import Contact, Moment
-from calza_gateway.pulse import SLACK_S, Pulse
-from calza_gateway.settings import resolve
-from calza_gateway.standing import AdapterStanding, AdapterState, GatewayStanding, StockingStanding, StockingState
-from calza_gateway.standing_book import KnownProblem
-from calza_gateway.status_report import CHANGE_GAP_S, EVERY_S, StatusReport
-from calza_gateway.upkeep import Overview
-from calza_gateway.watchdog import Watchdog
+from calza_gateway.recovery.pulse import SLACK_S, Pulse
+from calza_gateway.reporting.events import Broker, Connected, Problem, ReceiptCame, SyncEnded
+from calza_gateway.reporting.standing import (
+    AdapterStanding,
+    AdapterState,
+    GatewayStanding,
+    StockingStanding,
+    StockingState,
+)
+from calza_gateway.reporting.standing_book import KnownProblem
+from calza_gateway.reporting.status_report import CHANGE_GAP_S, EVERY_S, StatusReport
+from calza_gateway.reporting.upkeep import Overview
+from calza_gateway.settings.box_settings import Listen, MetricsError
+from calza_gateway.settings.settings import resolve
 from calza_wire.gateway_status import GatewayStatus
 from calza_wire.messages import GatewayClock
 from calza_wire.records import Record

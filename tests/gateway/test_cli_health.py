@@ -7,11 +7,11 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from calza_gateway import cli
-from calza_gateway.cli_health import SILENT_S
-from calza_gateway.lock import only_one
-from calza_gateway.standing import GatewayStanding
-from calza_gateway.standing_file import SavedStanding, write_standing
+from calza_gateway.commands import cli
+from calza_gateway.commands.cli_health import SILENT_S
+from calza_gateway.reporting.standing import GatewayStanding
+from calza_gateway.reporting.standing_file import SavedStanding, write_standing
+from calza_gateway.state.lock import only_one
 
 
 def health(state: Path) -> tuple[int, str]:

@@ -20,13 +20,15 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from calza_gateway.cli_radio import register
+from calza_gateway.commands.cli_radio import register
 from calza_wire.label_code import LabelCode
 from tests.gateway.peripheral import PASSKEY, Air, Peripheral, Way
 
 T = TypeVar("T")
 GOOD_LABEL = LabelCode("CZ-000001", PASSKEY, bytes(16), bytes(16)).encode()
-PROGRAM = "import typer; from calza_gateway.cli_radio import register; app = typer.Typer(); register(app); app()"
+PROGRAM = (
+    "import typer; from calza_gateway.commands.cli_radio import register; app = typer.Typer(); register(app); app()"
+)
 
 
 @dataclass

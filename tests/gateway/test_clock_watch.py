@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calza_gateway import session
-from calza_gateway.clock_watch import ANCHOR_S, CLOCK_LEFT_ALONE, JUMP_S, SLEW, ClockJump, ClockWatch
 from calza_gateway.ports import Moment
+from calza_gateway.recovery.clock_watch import ANCHOR_S, CLOCK_LEFT_ALONE, JUMP_S, SLEW, ClockJump, ClockWatch
+from calza_gateway.sync import session
 
 START = Moment(1_780_000_000.0, 50.0)
 DAY_S = 86_400.0

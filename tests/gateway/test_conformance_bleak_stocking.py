@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from calza_gateway.pairing import enrol, find
+from calza_gateway.adapters.radios import open_radio
+from calza_gateway.pairing.pairing import enrol, find
 from calza_gateway.ports import Radio, RadioError, RadioReason
-from calza_gateway.radio_spec import open_radio, parse_radio
+from calza_gateway.settings.radio_spec import parse_radio
 from calza_wire.elapsed_time import CurrentElapsedTime
 from calza_wire.racp import CombinedReport, CombinedReportResponse, Selection, decode_response, encode_request
 from calza_wire.segments import Reassembler

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
-from calza_gateway.bonds import PairedStocking, write_stockings
-from calza_gateway.lock import LockedError, is_running, only_one
 from calza_gateway.ports import Contact
+from calza_gateway.state.bonds import PairedStocking, write_stockings
+from calza_gateway.state.lock import LockedError, is_running, only_one
 from calza_wire.channels import Side
 from calza_wire.gateway_status import GatewayStatus
 from calza_wire.messages import Receipt, Refusal, RefusalReason, StoredRanges

@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from calza_gateway import journal_log
-from calza_gateway.events import (
+from calza_gateway.reporting import journal_log
+from calza_gateway.reporting.events import (
     AdapterChanged,
     Broker,
     Connected,
@@ -24,8 +24,8 @@ from calza_gateway.events import (
     SyncBegan,
     SyncEnded,
 )
-from calza_gateway.journal_log import JournalFormatter, SaidOnce, is_journal, journal_lines
-from calza_gateway.standing import AdapterStanding, AdapterState, StockingStanding, StockingState
+from calza_gateway.reporting.journal_log import JournalFormatter, SaidOnce, is_journal, journal_lines
+from calza_gateway.reporting.standing import AdapterStanding, AdapterState, StockingStanding, StockingState
 
 SERIAL = "CZ-0001"
 DAY_S = 86_400
@@ -182,7 +182,7 @@ def test_the_journal_is_known_by_device_and_inode(tmp_path: Path) -> None:
 
 def test_a_program_whose_stderr_is_the_journal_writes_priorities(tmp_path: Path) -> None:
     program = (
-        "import logging, os, sys\nfrom calza_gateway.journal_log import log_to\n"
+        "import logging, os, sys\nfrom calza_gateway.reporting.journal_log import log_to\n"
         "found = os.fstat(2)\n"
         "journal = log_to(sys.stderr, {'JOURNAL_STREAM': f'{found.st_dev}:{found.st_ino}'} if sys.argv[1:] else {})\n"
         "logging.getLogger('calza.gateway').info('hello')\nlogging.getLogger('bleak').info('never')\n"

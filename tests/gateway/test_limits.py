@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from calza_gateway.limits import LimitedLink, Limits, any_set
 from calza_gateway.ports import RadioError, RadioReason
+from calza_gateway.visits.limits import LimitedLink, Limits, any_set
 
 GRACE_S = 0.01
 

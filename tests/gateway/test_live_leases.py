@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
-from calza_gateway.events import GatewayEvent, Problem
-from calza_gateway.live_leases import LiveLeases
+from calza_gateway.forwarding.live_leases import LiveLeases
+from calza_gateway.forwarding.relay import Relay
 from calza_gateway.ports import Moment
-from calza_gateway.relay import Relay
+from calza_gateway.reporting.events import GatewayEvent, Problem
 from calza_wire.live_request import LEASE_MAX_S, LiveRequest
 from calza_wire.topics import Kind, down
 from tests.gateway.fake_mqtt import FakeMqttLink

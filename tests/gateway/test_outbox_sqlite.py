@@ -235,7 +235,7 @@ FULL_DISK = """
 import os, sys
 from pathlib import Path
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
-from calza_gateway.outbox_limit import OutboxLimit
+from calza_gateway.forwarding.outbox_limit import OutboxLimit
 from calza_gateway.ports import OutboxFullError
 from calza_wire.messages import Receipt, StoredRanges
 from calza_wire.ranges import RecordRange

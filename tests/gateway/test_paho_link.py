@@ -11,8 +11,8 @@ import pytest
 
 from calza_gateway.adapters import paho_link
 from calza_gateway.adapters.paho_link import PahoLink, Presence
-from calza_gateway.broker_spec import parse_broker
 from calza_gateway.ports import BrokerAck, BrokerDown, BrokerMessage, BrokerRefused, BrokerUp
+from calza_gateway.settings.broker_spec import parse_broker
 from tests.contracts.test_mqtt_link_contract import DOWN, STATUS, UP, Events, running
 from tests.gateway.mosquitto import Mosquitto, Server
 
@@ -51,7 +51,7 @@ async def test_it_says_online_and_offline_retained(mosquitto: Mosquitto) -> None
 GATEWAY = """
 import asyncio, sys
 from calza_gateway.adapters.paho_link import PahoLink, Presence
-from calza_gateway.broker_spec import parse_broker
+from calza_gateway.settings.broker_spec import parse_broker
 link = PahoLink(parse_broker(sys.argv[1], "home"), client_id="home", subscriptions=["calza/v1/down/home/receipt"],
                 presence=Presence("calza/v1/up/home/status", b"online", b"offline"), jitter=lambda: 1.0)
 asyncio.run(link.run(lambda event: print(event, flush=True)))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from calza_gateway.adapters.paho_link import PahoLink, Presence
-from calza_gateway.broker_spec import parse_broker
 from calza_gateway.ports import BrokerDown, BrokerUp
-from calza_gateway.standing_book import FOR_A_PERSON
+from calza_gateway.reporting.standing_book import FOR_A_PERSON
+from calza_gateway.settings.broker_spec import parse_broker
 from tests.contracts.test_mqtt_link_contract import DOWN, STATUS, running
 from tests.gateway.mosquitto import Mosquitto
 from tests.server.authority import BAD, Authority, case, today_ms

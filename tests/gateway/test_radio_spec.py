@@ -11,7 +11,20 @@ import pytest
 from bumble.keys import PairingKeys
 
 from calza_gateway.adapters.bumble_keyring import BONDS_FILE, Keyring
-from calza_gateway.bonds import (
+from calza_gateway.adapters.radios import open_radio
+from calza_gateway.ports import RadioError
+from calza_gateway.settings.radio_spec import (
+    BluezRadio,
+    NativeRadio,
+    RadioSpec,
+    RadioSpecError,
+    SimulatedRadio,
+    default_radio,
+    parse_radio,
+    parse_radios,
+    resolved,
+)
+from calza_gateway.state.bonds import (
     STOCKINGS_FILE,
     PairedStocking,
     StateError,
@@ -19,19 +32,6 @@ from calza_gateway.bonds import (
     remember,
     write_private,
     write_stockings,
-)
-from calza_gateway.ports import RadioError
-from calza_gateway.radio_spec import (
-    BluezRadio,
-    NativeRadio,
-    RadioSpec,
-    RadioSpecError,
-    SimulatedRadio,
-    default_radio,
-    open_radio,
-    parse_radio,
-    parse_radios,
-    resolved,
 )
 from calza_wire.minute_block import Side
 
@@ -124,7 +124,7 @@ def test_without_an_adapter_a_sentence_says_what_to_give(tmp_path: Path, entries
 
 def test_no_bluetooth_library_is_loaded_before_a_radio_is_opened() -> None:
     code = (
-        "import sys, calza_gateway.radio_spec, calza_gateway.pairing, calza_gateway.bonds;"
+        "import sys, calza_gateway.settings.radio_spec, calza_gateway.pairing.pairing, calza_gateway.state.bonds;"
         "print(sorted({m.partition('.')[0] for m in sys.modules} & {'bleak', 'bumble', 'dbus_fast'}))"
     )
     ran = subprocess.run(

@@ -12,15 +12,15 @@ from random import Random
 
 import pytest
 
-from calza_gateway import relay as relay_module
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.adapters.paho_link import PahoLink, Presence
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
 from calza_gateway.adapters.system_clock import SystemClock
-from calza_gateway.broker_spec import parse_broker
-from calza_gateway.events import Broker, Drained, GatewayEvent, Problem, ReceiptCame
+from calza_gateway.forwarding import relay as relay_module
+from calza_gateway.forwarding.relay import WINDOW, Relay
 from calza_gateway.ports import BrokerRefused, MqttLink, Outbox, OutboxFullError, Settled
-from calza_gateway.relay import WINDOW, Relay
+from calza_gateway.reporting.events import Broker, Drained, GatewayEvent, Problem, ReceiptCame
+from calza_gateway.settings.broker_spec import parse_broker
 from calza_wire.messages import Hello, Receipt, Refusal, RefusalReason, StoredRanges, Wanted, WantedLog
 from calza_wire.ranges import RecordRange
 from calza_wire.records import Record, decode_record, digest, encode_record

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from calza_gateway.ports import Moment
 from calza_gateway.recovery.budget import Budget
 from calza_gateway.recovery.rota import Rota
-from calza_gateway.standing import StockingState
+from calza_gateway.reporting.standing import StockingState
 
 BUDGET = Budget()
 INTERVAL_S = 60.0

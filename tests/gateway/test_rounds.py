@@ -17,13 +17,13 @@ import pytest
 
 from calza_gateway import service
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
-from calza_gateway.bonds import PairedStocking
-from calza_gateway.events import AdapterChanged, GatewayEvent, Problem, StockingChanged, SyncEnded
-from calza_gateway.live_leases import LiveLeases
+from calza_gateway.forwarding.live_leases import LiveLeases
 from calza_gateway.ports import Link, RadioError, RadioReason, Sighting
 from calza_gateway.recovery.budget import Budget
-from calza_gateway.standing import AdapterState, StockingState
-from calza_gateway.steps import Received
+from calza_gateway.reporting.events import AdapterChanged, GatewayEvent, Problem, StockingChanged, SyncEnded
+from calza_gateway.reporting.standing import AdapterState, StockingState
+from calza_gateway.state.bonds import PairedStocking
+from calza_gateway.sync.steps import Received
 from calza_wire.channels import Side
 from tests.gateway.scripted_radio import ScriptedCare, ScriptedLink, ScriptedRadio
 from tests.gateway.scripted_stocking import ScriptedStocking

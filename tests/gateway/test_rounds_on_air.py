@@ -13,14 +13,15 @@ import pytest
 
 from calza_gateway import service
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
+from calza_gateway.adapters.radios import open_radio
 from calza_gateway.adapters.system_clock import SystemClock
-from calza_gateway.bonds import PairedStocking
-from calza_gateway.events import AdapterChanged, Connected, GatewayEvent, StockingChanged, SyncEnded
 from calza_gateway.ports import Radio as GatewayRadio
 from calza_gateway.ports import RadioError, RadioReason
-from calza_gateway.radio_spec import open_radio, parse_radio
 from calza_gateway.recovery.budget import Budget
-from calza_gateway.standing import AdapterState, StockingState
+from calza_gateway.reporting.events import AdapterChanged, Connected, GatewayEvent, StockingChanged, SyncEnded
+from calza_gateway.reporting.standing import AdapterState, StockingState
+from calza_gateway.settings.radio_spec import parse_radio
+from calza_gateway.state.bonds import PairedStocking
 from calza_sim.firmware.flash import MemoryFlash
 from calza_sim.gatt import BondStore, StockingServer
 from calza_sim.manufacture import manufacture

@@ -9,17 +9,18 @@ from random import Random
 
 import pytest
 
-from calza_gateway import fetch, runner, service
+from calza_gateway import service
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
 from calza_gateway.adapters.system_clock import SystemClock
-from calza_gateway.bonds import PairedStocking
-from calza_gateway.events import Connected, Drained, Problem, ReceiptCame, SyncBegan, SyncEnded
 from calza_gateway.ports import Outbox, OutboxFullError, RadioError, RadioReason
 from calza_gateway.recovery.budget import Budget
-from calza_gateway.runner import Runner
-from calza_gateway.session import SessionFacts
-from calza_gateway.steps import Failed
+from calza_gateway.reporting.events import Connected, Drained, Problem, ReceiptCame, SyncBegan, SyncEnded
+from calza_gateway.state.bonds import PairedStocking
+from calza_gateway.sync import fetch, runner
+from calza_gateway.sync.runner import Runner
+from calza_gateway.sync.session import SessionFacts
+from calza_gateway.sync.steps import Failed
 from calza_wire.channels import Side
 from calza_wire.messages import Receipt, StoredRanges, SyncReport, Wanted, WantedLog
 from calza_wire.ranges import RangeSet

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.ports import Moment
-from calza_gateway.session import Session, SessionFacts, stamp_like
-from calza_gateway.steps import AskWanted, Done, Event, Failed, Read, Received, StoreRecord, Subscribe, Tick, Write
+from calza_gateway.sync.session import Session, SessionFacts, stamp_like
+from calza_gateway.sync.steps import AskWanted, Done, Event, Failed, Read, Received, StoreRecord, Subscribe, Tick, Write
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.messages import GatewayClock, Receipt, StoredRanges, Wanted, WantedLog
 from calza_wire.racp import Selection

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from calza_gateway.box_settings import Listen
-from calza_gateway.broker_spec import BrokerSpecError, Protocol, parse_broker
-from calza_gateway.radio_spec import SimulatedRadio
-from calza_gateway.settings import PREFIX, SETTINGS, SettingsError, resolve
+from calza_gateway.settings.box_settings import Listen
+from calza_gateway.settings.broker_spec import BrokerSpecError, Protocol, parse_broker
+from calza_gateway.settings.radio_spec import SimulatedRadio
+from calza_gateway.settings.settings import PREFIX, SETTINGS, SettingsError, resolve
 
 GOOD = {"id": "home", "radio": "sim:tcp://127.0.0.1:7800"}
 

@@ -9,14 +9,22 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from calza_gateway import standing_keeper
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
-from calza_gateway.bonds import PairedStocking, StateError
-from calza_gateway.events import AdapterChanged, Broker, GatewayEvent, Problem, ReceiptCame, StockingChanged, SyncEnded
-from calza_gateway.lock import only_one
+from calza_gateway.commands.status import read_status
+from calza_gateway.commands.status_view import ago, view
 from calza_gateway.ports import Contact, Moment, OutboxError
-from calza_gateway.standing import (
+from calza_gateway.reporting import standing_keeper
+from calza_gateway.reporting.events import (
+    AdapterChanged,
+    Broker,
+    GatewayEvent,
+    Problem,
+    ReceiptCame,
+    StockingChanged,
+    SyncEnded,
+)
+from calza_gateway.reporting.standing import (
     AdapterStanding,
     AdapterState,
     GatewayStanding,
@@ -24,12 +32,12 @@ from calza_gateway.standing import (
     StockingStanding,
     StockingState,
 )
-from calza_gateway.standing_book import PROBLEM_LASTS_S, KnownProblem, StandingBook, codes, health
-from calza_gateway.standing_file import STANDING_FILE, SavedStanding, read_standing, write_standing
-from calza_gateway.standing_keeper import StandingKeeper
-from calza_gateway.status import read_status
-from calza_gateway.status_view import ago, view
-from calza_gateway.upkeep import Overview, Upkeep
+from calza_gateway.reporting.standing_book import PROBLEM_LASTS_S, KnownProblem, StandingBook, codes, health
+from calza_gateway.reporting.standing_file import STANDING_FILE, SavedStanding, read_standing, write_standing
+from calza_gateway.reporting.standing_keeper import StandingKeeper
+from calza_gateway.reporting.upkeep import Overview, Upkeep
+from calza_gateway.state.bonds import PairedStocking, StateError
+from calza_gateway.state.lock import only_one
 from calza_wire.channels import Side
 from calza_wire.messages import GatewayClock
 from calza_wire.records import Record

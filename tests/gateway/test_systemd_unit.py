@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from calza_gateway.settings import PREFIX, SETTINGS
+from calza_gateway.settings.settings import PREFIX, SETTINGS
 
 FOLDER = Path(__file__).parents[2] / "gateway" / "systemd"
 UNIT = (FOLDER / "calza-gateway.service").read_text(encoding="utf-8")

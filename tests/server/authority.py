@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
+from calza_server.access.tls_files import Leaf
 from calza_server.adapters.certificates import Pair, new_authority, new_key, new_leaf
-from calza_server.tls_files import Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

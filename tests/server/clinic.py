@@ -17,7 +17,7 @@ from tests.server.wear_days import DAY, every_day, grid_of, without
 
 if TYPE_CHECKING:
     from calza_server.domain.recording.grid import MinuteGrid
-    from calza_server.metrics import Scrape
+    from calza_server.ingest.metrics import Scrape
     from calza_server.ports import LiveSeen, SeriesStore, VerdictBook
 
 ORDER = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calza_server.access.credentials import Credentials
 from calza_server.adapters.mosquitto_broker import MosquittoBroker, find_mosquitto
-from calza_server.credentials import Credentials
 from tests.server.gateway_double import GatewayDouble
 
 if TYPE_CHECKING:

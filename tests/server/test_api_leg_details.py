@@ -12,9 +12,9 @@ from calza_server.adapters.memory_store import MemoryStore
 from calza_server.domain.orders.rx_document import read_prescription
 from calza_server.domain.verdicts.verdict_document import differences, read_export, recompute
 from calza_server.freezing import freeze_due
-from calza_server.orders import give, stop, with_papers
 from calza_server.ports import Leg, VerdictBookError
-from calza_server.registry import RegistryContent
+from calza_server.registry.orders import give, stop, with_papers
+from calza_server.registry.registry import RegistryContent
 from tests.server.clinic import FREE, LEFT, ORDER, RIGHT, START, Clinic, open_clinic, worn_as_ordered
 from tests.server.recorded import blocks_of, heard
 from tests.server.wear_days import DAY

@@ -10,9 +10,9 @@ import pytest
 from amqtt.contexts import Action  # type: ignore[import-untyped]  # amqtt carries no types
 from amqtt.session import Session  # type: ignore[import-untyped]  # amqtt carries no types
 
+from calza_server.access.credentials import SERVER_USER, Credentials
 from calza_server.adapters import amqtt_broker
 from calza_server.adapters.amqtt_broker import AmqttBroker, GatewayRules, may
-from calza_server.credentials import SERVER_USER, Credentials
 from calza_server.ports import BrokerError
 from tests.server.conftest import free_port
 from tests.server.gateway_double import GatewayDouble

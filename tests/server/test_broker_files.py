@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from calza_server import broker_files_cli, cli
+from calza_server.access.credentials import SERVER_USER, Credentials
+from calza_server.access.tls_files import TlsError
 from calza_server.adapters.mosquitto_broker import CONFIG, RULES
-from calza_server.broker_files import write_broker_files, write_who_may_log_in
 from calza_server.ca import establish
-from calza_server.credentials import SERVER_USER, Credentials
-from calza_server.tls_files import TlsError
+from calza_server.commands import broker_files_cli, cli
+from calza_server.running.broker_files import write_broker_files, write_who_may_log_in
 from tests.deploy.compose_file import ROOT
 
 if TYPE_CHECKING:

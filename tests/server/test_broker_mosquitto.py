@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calza_server.access.credentials import SERVER_USER, CredentialError, Credentials, hashed, matches, read_table
 from calza_server.adapters.mosquitto_broker import MosquittoBroker, find_mosquitto
-from calza_server.credentials import SERVER_USER, CredentialError, Credentials, hashed, matches, read_table
 from calza_server.ports import BrokerError
 from tests.server.conftest import free_port
 from tests.server.gateway_double import LIMIT_S, GatewayDouble
@@ -28,7 +28,7 @@ PARENT = """
 import secrets, sys, threading
 from pathlib import Path
 from calza_server.adapters.mosquitto_broker import MosquittoBroker
-from calza_server.credentials import Credentials
+from calza_server.access.credentials import Credentials
 state = Path(sys.argv[1])
 broker = MosquittoBroker(state, int(sys.argv[2]), Credentials(state, secrets.token_bytes))
 broker.start()

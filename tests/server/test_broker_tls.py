@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from calza_server.access.credentials import SERVER_USER, Credentials
+from calza_server.access.tls_files import TlsListener, tls_files
 from calza_server.adapters.amqtt_broker import AmqttBroker
 from calza_server.adapters.certificates import read_facts
 from calza_server.adapters.mosquitto_broker import MosquittoBroker, find_mosquitto
 from calza_server.ca import establish
-from calza_server.credentials import SERVER_USER, Credentials
 from calza_server.ports import BrokerError
-from calza_server.tls_files import TlsListener, tls_files
 from calza_wire.tls import trusting
 from tests.server.authority import Authority, today_ms
 from tests.server.conftest import free_port

@@ -12,11 +12,12 @@ import pytest
 from cryptography import x509
 from typer.testing import CliRunner
 
+from calza_server.access.tls_files import TlsError, load, refuse_in_clear, tls_files
 from calza_server.adapters.certificates import CertificateError, Pair, belongs, days_left, read_facts
 from calza_server.ca import LOCAL_NAMES, CaError, establish, expiry_warnings, kept, names, parse_host
-from calza_server.ca_cli import app
-from calza_server.run_parts import RunError, only_one
-from calza_server.tls_files import TlsError, load, refuse_in_clear, tls_files
+from calza_server.commands.ca_cli import app
+from calza_server.errors import RunError
+from calza_server.files.folder_lock import only_one
 from calza_wire.tls import trusting
 from tests.server.authority import self_signed, today_ms
 from tests.wire.test_tls_rules import shake
@@ -286,9 +287,8 @@ def test_the_command_says_plainly_what_it_will_not_do(tmp_path: Path) -> None:
 
 def test_without_tls_nothing_of_it_is_loaded() -> None:
     """A gateway or a server on loopback pays nothing for what it does not use."""
-    script = (
-        "import sys, calza_server.adapters.mosquitto_broker, calza_server.ca_cli; print('cryptography' in sys.modules)"
-    )
+    loaded = "calza_server.adapters.mosquitto_broker, calza_server.commands.ca_cli"
+    script = f"import sys, {loaded}; print('cryptography' in sys.modules)"
     environment = {"PYTHONPATH": ":".join(sys.path)}
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     assert told.stdout.strip() == "False"

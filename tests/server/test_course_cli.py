@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from calza_server.course_cli import app
+from calza_server.commands.course_cli import app
 from calza_server.domain.courses.checklist_items import ASKED, Item
 from calza_server.ports import Leg
-from calza_server.registry import REGISTRY_NAME, RegistryContent
+from calza_server.registry.registry import REGISTRY_NAME, RegistryContent
 
 BY = ("--by", "Dr Bea", "--date", "2026-03-02")
 TREAT = ("treat", "ana-left", "--kind", "micro", "--area", "left:calf", *BY)

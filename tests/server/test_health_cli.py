@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from calza_server import cli
+from calza_server.access.tls_files import serving_context, tls_files
 from calza_server.ca import establish
-from calza_server.tls_files import serving_context, tls_files
+from calza_server.commands import cli
 from tests.server.conftest import free_port
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from calza_server.adapters.influx_setup import prepare
-from calza_server.cli import app
+from calza_server.commands.cli import app
 from calza_server.ports import StoreError
 from calza_server.store_spec import InfluxSpec
 from tests.server.influx_double import TOKEN, Answer, Asked, double, refusal
@@ -128,7 +128,7 @@ def test_on_1_x_by_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_needs_no_influxdb(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom calza_server.cli import app\n"
+        "import sys\nfrom calza_server.commands.cli import app\n"
         f"try:\n    app(['init', '--state', {str(tmp_path / 'state')!r}])\n"
         "except SystemExit as end:\n    assert not end.code\n"
         "print('LOADED', [name for name in sys.modules if name.startswith('influxdb_client')])"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calza_server.adapters.memory_store import MemoryStore
-from calza_server.ingest import Ingest
-from calza_server.ingest_checks import LAST_RECORD, IncomingRecord, RefusedRecord, check
+from calza_server.ingest.ingest import Ingest
+from calza_server.ingest.ingest_checks import LAST_RECORD, IncomingRecord, RefusedRecord, check
 from calza_server.ports import Appended, Delivery, StoreError
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.gateway_status import GatewayReport, GatewayStatus

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calza_server.access.credentials import SERVER_USER
 from calza_server.adapters.paho_source import PahoSource
 from calza_server.adapters.sqlite_store import SqliteStore
-from calza_server.credentials import SERVER_USER
-from calza_server.ingest import Ingest
+from calza_server.ingest.ingest import Ingest
 from calza_wire.messages import Hello, Receipt, Wanted
 from calza_wire.ranges import RangeSet
 from calza_wire.records import digest, encode_record

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from calza_server.documents.ledger_csv import CSV_HEADER, ledger_csv
 from calza_server.domain.ledgers.ledger import Ledger
 from calza_server.domain.states import Dose, Reason, State
-from calza_server.ledger_csv import CSV_HEADER, ledger_csv
 from tests.server.clinic import RIGHT, open_clinic
 
 START = 29_540_790  # 2026-03-02T10:30Z

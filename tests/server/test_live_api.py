@@ -21,9 +21,9 @@ from calza_server.api import live as live_module
 from calza_server.api.live import live_routes
 from calza_server.api.problems import install
 from calza_server.app import create_app
-from calza_server.live_hub import WATCHERS_MAX, LiveHub
+from calza_server.live.live_hub import WATCHERS_MAX, LiveHub
 from calza_server.ports import LiveSeen
-from calza_server.run_parts import listen
+from calza_server.running.run_parts import listen
 from calza_wire.minute_block import MinuteFlag
 from tests.server.clinic import BROKEN, FREE, LEFT, Clinic, open_clinic
 from tests.server.recorded import ALL_WELL
@@ -155,7 +155,7 @@ def test_the_wish_lapses_when_the_client_goes() -> None:
 
 def test_it_is_renewed_and_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_module, "RENEW_S", 0.05)
-    monkeypatch.setattr("calza_server.live_hub.ASK_AGAIN_S", 0.01)
+    monkeypatch.setattr("calza_server.live.live_hub.ASK_AGAIN_S", 0.01)
     with served() as here:
         here.hub.gateway_heard("bedside", online=True, stockings=[SERIAL])
         with here.open() as response:

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from calza_server.live_feed import RENEW_S, TooManyWatchersError
-from calza_server.live_hub import ASK_AGAIN_S, LEASE_S, WATCHERS_MAX, LiveHub
+from calza_server.live.live_feed import RENEW_S, TooManyWatchersError
+from calza_server.live.live_hub import ASK_AGAIN_S, LEASE_S, WATCHERS_MAX, LiveHub
 from calza_server.ports import LiveSeen
 from calza_wire.elapsed_time import TimeSource, TimeStamp
 from calza_wire.live_minute import LiveMinute

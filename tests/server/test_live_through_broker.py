@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calza_server.access.credentials import SERVER_USER
 from calza_server.adapters.memory_store import MemoryStore
 from calza_server.adapters.paho_source import PahoSource
-from calza_server.credentials import SERVER_USER
-from calza_server.ingest import Ingest
-from calza_server.live_hub import LEASE_S, LiveHub
+from calza_server.ingest.ingest import Ingest
+from calza_server.live.live_hub import LEASE_S, LiveHub
 from calza_wire.gateway_status import GatewayStatus
 from calza_wire.live_request import LiveRequest
 from calza_wire.messages import Hello

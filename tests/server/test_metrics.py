@@ -27,7 +27,7 @@ from calza_server.adapters.prometheus import (
     scrape_of,
 )
 from calza_server.adapters.sqlite_store import SqliteStore
-from calza_server.ingest import Ingest
+from calza_server.ingest.ingest import Ingest
 from calza_server.ports import Delivery, GatewaySeen, Health, StoreError
 from calza_server.stockings_heard import AGAIN_MS, DAY_MS, HOUR_MS, Since, StockingsHeard
 from calza_wire.elapsed_time import TimeSource, TimeStamp

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from calza_server import minutes_csv
-from calza_server.file_fault import FileFault
-from calza_server.minutes_csv import COLUMNS, MinuteTable, read_minutes
+from calza_server.documents import minutes_csv
+from calza_server.documents.minutes_csv import COLUMNS, MinuteTable, read_minutes
+from calza_server.files.file_fault import FileFault
 
 HEADER = "time,ankle,calf,thigh,ripple,skin"
 ROW = "2026-03-02T10:31Z,26.1,18.4,10.2,0.61,31.5"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from calza_server.order_cli import app
+from calza_server.commands.order_cli import app
 from calza_server.ports import Leg
-from calza_server.registry import REGISTRY_NAME, RegistryContent
+from calza_server.registry.registry import REGISTRY_NAME, RegistryContent
 
 GIVE = ("give", "ana-left", "--preset", "std-micro-14d", "--start", "2026-03-02T10:30+00:00")
 CHOSEN = ("--choose", "stocking=ral-2", "--timezone", "Europe/London")

@@ -7,9 +7,9 @@ from datetime import datetime
 import pytest
 
 from calza_server.domain.orders.rx_document import RuleError, read_prescription
-from calza_server.orders import give, pause, retire, stop, with_papers
 from calza_server.ports import Leg, RegisteredStocking
-from calza_server.registry import RegistryContent, RegistryError
+from calza_server.registry.orders import give, pause, retire, stop, with_papers
+from calza_server.registry.registry import RegistryContent, RegistryError
 
 FIRST = read_prescription(
     {

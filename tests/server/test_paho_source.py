@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from paho.mqtt.client import MQTTMessage
 
+from calza_server.access.credentials import SERVER_USER
 from calza_server.adapters import paho_source
 from calza_server.adapters.paho_source import PahoSource
-from calza_server.credentials import SERVER_USER
 from tests.server.gateway_double import LIMIT_S
 
 if TYPE_CHECKING:

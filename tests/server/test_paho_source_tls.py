@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calza_server.access.credentials import SERVER_USER, Credentials
+from calza_server.access.tls_files import TlsListener, tls_files
 from calza_server.adapters.mosquitto_broker import MosquittoBroker, find_mosquitto
 from calza_server.adapters.paho_source import PahoSource
-from calza_server.credentials import SERVER_USER, Credentials
-from calza_server.tls_files import TlsListener, tls_files
 from tests.server.authority import BAD, case
 from tests.server.conftest import free_port
 from tests.server.gateway_double import LIMIT_S, GatewayDouble

@@ -10,7 +10,7 @@ from calza_server.domain.orders.garment_classes import STANDARDS
 from calza_server.domain.orders.prescription import Prescription
 from calza_server.domain.orders.presets import PROPOSAL_WORDS, Preset
 from calza_server.domain.orders.rx_document import read_prescription
-from calza_server.shipped_presets import presets
+from calza_server.registry.shipped_presets import presets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "prescriptions.md").read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ from calza_server.domain.orders.prescription import Mode, Prescription
 from calza_server.domain.orders.presets import PROPOSAL_WORDS, Mark, Preset, PresetError, Proposal, filled, prescribe
 from calza_server.domain.orders.presets_document import read_presets
 from calza_server.domain.orders.rx_document import RuleError, read_prescription
-from calza_server.shipped_presets import preset, presets
+from calza_server.registry.shipped_presets import preset, presets
 
 START = datetime(2026, 3, 27, 15, 30, tzinfo=UTC)  # the clocks change on the third day
 IDS = [each.id for each in presets()]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from calza_server.ports import Leg
-from calza_server.registry import FileRegistry, RegistryContent, RegistryError, with_fleet
+from calza_server.registry.registry import FileRegistry, RegistryContent, RegistryError, with_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

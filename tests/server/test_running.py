@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from calza_server.running import running
+from calza_server.running.running import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

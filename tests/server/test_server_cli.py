@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from calza_server.adapters.mosquitto_broker import find_mosquitto
-from calza_server.registry import FileRegistry
+from calza_server.registry.registry import FileRegistry
 from calza_wire.messages import Hello, Receipt, Wanted
 from tests.server.gateway_double import LIMIT_S, GatewayDouble
 from tests.server.sealed import block, garment, payload

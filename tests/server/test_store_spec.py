@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calza_server.run_parts import SpecError, open_store, store_token
+from calza_server.errors import SpecError
+from calza_server.running.run_parts import open_store, store_token
 from calza_server.store_spec import InfluxSpec, MemorySpec, SqliteSpec, parse_store
 
 

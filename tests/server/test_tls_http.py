@@ -14,9 +14,9 @@ import httpx2
 import pytest
 import uvicorn
 
+from calza_server.access.tls_files import TlsError, serving_context, tls_files
 from calza_server.adapters.certificates import read_facts
 from calza_server.ca import establish
-from calza_server.tls_files import TlsError, serving_context, tls_files
 from calza_wire.tls import trusting
 from tests.server.authority import BAD, case, today_ms
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from calza_server.tls_files import Leaf
+    from calza_server.access.tls_files import Leaf
 
 LIMIT_S = 10.0
 

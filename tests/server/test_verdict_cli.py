@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from calza_server.documents.ledger_csv import ledger_csv
 from calza_server.domain.ledgers.leg import ledger_of_grids
 from calza_server.domain.recording.grid import MinuteGrid
-from calza_server.ledger_csv import ledger_csv
 from calza_server.views import NO_ORDER
 from tests.server.verdict_files import DIGITS, HEADER, Desk, csv_of, ran
 from tests.server.wear_days import DAY, every_day, grid_of, without
@@ -329,7 +329,7 @@ def test_a_disk_that_fills_while_writing_leaves_what_was_there(desk: Desk, monke
     desk.lay(order(), WHOLE)
     out = desk.folder / "ledger.csv"
     out.write_text("as it was")
-    monkeypatch.setattr("calza_server.whole_file.os.fsync", full)
+    monkeypatch.setattr("calza_server.files.whole_file.os.fsync", full)
     done = ran("ledger", "--minutes", desk.minutes, "--out", out)
     assert done.code == 1
     assert "No space left" in done.sentence

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from calza_server.minutes_cells import LIMITS
-from calza_server.minutes_csv import EXTENT_AT_MOST_DAYS
+from calza_server.documents.minutes_cells import LIMITS
+from calza_server.documents.minutes_csv import EXTENT_AT_MOST_DAYS
 from tests.server.verdict_files import ran
 
 PAGE = Path(__file__).parents[2] / "docs" / "bring-your-own-data.md"

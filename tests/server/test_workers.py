@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calza_server.access.credentials import Credentials
 from calza_server.adapters import paho_source
 from calza_server.adapters.amqtt_broker import AmqttBroker
 from calza_server.adapters.memory_store import MemoryStore
 from calza_server.adapters.mosquitto_broker import MosquittoBroker, find_mosquitto
 from calza_server.adapters.paho_source import PRESENCE, QUEUE_MAX, WORKER, PahoSource
-from calza_server.credentials import Credentials
-from calza_server.ingest import GROUP_MAX, Ingest
-from calza_server.live_hub import LiveHub
+from calza_server.errors import RunError
+from calza_server.ingest.ingest import GROUP_MAX, Ingest
+from calza_server.ingest.presence import Overhearing, Presence
+from calza_server.live.live_hub import LiveHub
 from calza_server.ports import StoreError
-from calza_server.presence import Overhearing, Presence
-from calza_server.run_apart import ApartSettings, serve_ingest
-from calza_server.run_broker import BrokerWords
-from calza_server.run_parts import RunError
+from calza_server.running.run_apart import ApartSettings, serve_ingest
+from calza_server.running.run_broker import BrokerWords
 from calza_wire.gateway_status import GatewayStatus
 from calza_wire.messages import Hello, Receipt, Wanted
 from calza_wire.ranges import RangeSet
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from calza_server.ports import Appended, BrokerAddress, StoredBlock
-    from calza_server.run_apart import WorkerReady
+    from calza_server.running.run_apart import WorkerReady
 
 SERIAL = "CALZA-0001"
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from calza_server.adapters.influx_store import InfluxStore
+from calza_server.ingest.receipts import wanted
 from calza_server.ports import StoreError
-from calza_server.receipts import wanted
 from calza_wire.ranges import RangeSet, RecordRange
 from tests.server.influx_engine import OwnEngine, engine
 from tests.server.sealed import Known, garment, stored

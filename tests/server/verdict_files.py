@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from typer.testing import CliRunner
 
-from calza_server.verdict_cli import app
+from calza_server.commands.verdict_cli import app
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

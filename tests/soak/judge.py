@@ -11,9 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from calza_gateway.events import AdapterChanged, Drained, GatewayEvent, Problem, ReceiptCame, SyncEnded
+from calza_gateway.forwarding.relay import RESEND_MAX_S
 from calza_gateway.recovery.budget import Budget
-from calza_gateway.relay import RESEND_MAX_S
+from calza_gateway.reporting.events import AdapterChanged, Drained, GatewayEvent, Problem, ReceiptCame, SyncEnded
 from tests.soak.flash_journal import journal
 from tests.soak.forecast import Fault, Kind
 from tests.soak.outages import Service

@@ -19,13 +19,13 @@ from calza_gateway.adapters.bumble_backend import BumbleBackend
 from calza_gateway.adapters.bumble_care import BumbleCare
 from calza_gateway.adapters.bumble_host import BumbleHost
 from calza_gateway.adapters.bumble_keyring import Keyring
-from calza_gateway.bonds import PairedStocking
-from calza_gateway.events import Tell
 from calza_gateway.ports import OobData
+from calza_gateway.reporting.events import Tell
+from calza_gateway.state.bonds import PairedStocking
 from calza_server.adapters.sqlite_store import SqliteStore
-from calza_server.ingest import Ingest
-from calza_server.private_files import write_private
-from calza_server.registry import REGISTRY_NAME, FileRegistry, RegistryContent, with_fleet
+from calza_server.files.private_files import write_private
+from calza_server.ingest.ingest import Ingest
+from calza_server.registry.registry import REGISTRY_NAME, FileRegistry, RegistryContent, with_fleet
 from calza_sim.firmware.flash import FLASH_DAYS
 from calza_sim.gatt import BondStore, StockingServer
 from calza_sim.manufacture import Manufacture, fleet_json, manufacture

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calza_server.access.tls_files import load
 from calza_server.adapters.certificates import Pair, new_leaf
-from calza_server.tls_files import load
 from calza_wire.tls import is_loopback, refusal, trusting
 from tests.server.authority import BAD, Authority, case, today_ms, written
 

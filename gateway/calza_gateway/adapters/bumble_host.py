@@ -18,7 +18,7 @@ from calza_gateway.adapters.bleak_errors import LinkLostError
 from calza_gateway.adapters.bumble_controller import OpenController, OpenTransport
 from calza_gateway.adapters.bumble_keyring import Keyring
 from calza_gateway.adapters.bumble_procedures import Procedures
-from calza_gateway.bonds import StateError
+from calza_gateway.state.bonds import StateError
 
 OPEN_TIMEOUT_S = 10.0  # a reset and some twenty commands: milliseconds on loopback, a second on a loaded machine
 

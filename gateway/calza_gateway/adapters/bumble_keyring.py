@@ -12,8 +12,15 @@ from pathlib import Path
 from bumble.hci import Address
 from bumble.keys import KeyStore, PairingKeys
 
-from calza_gateway.bonds import PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, StateError, damaged, read_private, write_private
-from calza_gateway.file_lock import lock_file
+from calza_gateway.state.bonds import (
+    PRIVATE_FILE_MODE,
+    PRIVATE_FOLDER_MODE,
+    StateError,
+    damaged,
+    read_private,
+    write_private,
+)
+from calza_gateway.state.file_lock import lock_file
 
 BONDS_FILE = "bonds.json"
 LOCK_FILE = "bonds.lock"

@@ -15,11 +15,11 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
-from calza_gateway import events
-from calza_gateway.box_settings import Listen, MetricsError
-from calza_gateway.events import GatewayEvent
-from calza_gateway.standing import AdapterStanding, AdapterState, Health, StockingState
-from calza_gateway.upkeep import Overview
+from calza_gateway.reporting import events
+from calza_gateway.reporting.events import GatewayEvent
+from calza_gateway.reporting.standing import AdapterStanding, AdapterState, Health, StockingState
+from calza_gateway.reporting.upkeep import Overview
+from calza_gateway.settings.box_settings import Listen, MetricsError
 
 PREFIX: Final = "calza_gateway"
 

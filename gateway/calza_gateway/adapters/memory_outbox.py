@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from calza_gateway.outbox_limit import OutboxLimit
+from calza_gateway.forwarding.outbox_limit import OutboxLimit
 from calza_gateway.ports import (
     Contact,
     OutboxCounts,

@@ -18,8 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from calza_gateway.broker_spec import BrokerSpec, Protocol
 from calza_gateway.ports import BrokerAck, BrokerDown, BrokerEvent, BrokerMessage, BrokerRefused, BrokerUp
+from calza_gateway.settings.broker_spec import BrokerSpec, Protocol
 from calza_wire.tls import refusal, trusting
 
 KEEPALIVE_S: Final = 30

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from calza_gateway.adapters.outbox_schema import SCHEMA_VERSION, statements_from
-from calza_gateway.outbox_limit import OutboxLimit
+from calza_gateway.forwarding.outbox_limit import OutboxLimit
 from calza_gateway.ports import (
     Contact,
     OutboxCounts,

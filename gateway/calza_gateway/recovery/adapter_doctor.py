@@ -18,7 +18,7 @@ from typing import Final
 
 from calza_gateway.ports import Moment
 from calza_gateway.recovery.budget import ADAPTER_AT_FAULT, Budget
-from calza_gateway.standing import AdapterStanding, AdapterState
+from calza_gateway.reporting.standing import AdapterStanding, AdapterState
 
 DOUBLINGS_MAX: Final = 20  # beyond it every spacing is at its longest
 CHECK_THE_ADAPTER: Final = (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from calza_gateway.ports import Moment
 from calza_gateway.recovery.budget import ABSENT, ADAPTER_AT_FAULT, HOPELESS, Budget
-from calza_gateway.standing import StockingStanding, StockingState
+from calza_gateway.reporting.standing import StockingStanding, StockingState
 
 DOUBLINGS_MAX = 20  # beyond it every pause is at its longest
 

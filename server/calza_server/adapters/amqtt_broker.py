@@ -23,14 +23,14 @@ from amqtt.contexts import Action, BrokerConfig, ListenerConfig  # type: ignore[
 from amqtt.errors import BrokerError as AmqttError  # type: ignore[import-untyped]  # amqtt carries no types
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin  # type: ignore[import-untyped]  # amqtt carries no types
 
-from calza_server.credentials import SERVER_USER, CredentialError, Credentials, matches, read_table
+from calza_server.access.credentials import SERVER_USER, CredentialError, Credentials, matches, read_table
 from calza_server.ports import BrokerAddress, BrokerError
 from calza_wire.topics import ROOT
 
 if TYPE_CHECKING:
     from amqtt.session import Session  # type: ignore[import-untyped]  # amqtt carries no types
 
-    from calza_server.tls_files import TlsListener
+    from calza_server.access.tls_files import TlsListener
 
 HOST: Final = "127.0.0.1"
 KNOWN_RELEASE: Final = "0.12.1"

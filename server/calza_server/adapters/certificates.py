@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from calza_server.tls_files import TlsError
+from calza_server.access.tls_files import TlsError
 from calza_wire.tls import is_loopback
 
 if TYPE_CHECKING:

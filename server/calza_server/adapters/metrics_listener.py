@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from socket import socket
     from ssl import SSLContext
 
-    from calza_server.metrics import Scrape
+    from calza_server.ingest.metrics import Scrape
     from calza_server.ports import Health
 
 REQUEST_LIMIT_S: Final = 10.0  # a scrape takes milliseconds; who says nothing for so long holds a thread for nothing

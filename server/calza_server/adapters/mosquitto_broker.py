@@ -19,15 +19,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from calza_server.credentials import SERVER_USER, CredentialError, Credentials
+from calza_server.access.credentials import SERVER_USER, CredentialError, Credentials
+from calza_server.access.tls_files import TlsError, load
+from calza_server.files.private_files import OWNER_ONLY, make_private_folder, write_private
 from calza_server.ports import BrokerAddress, BrokerError
-from calza_server.private_files import OWNER_ONLY, make_private_folder, write_private
-from calza_server.tls_files import TlsError, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from calza_server.tls_files import Leaf, TlsListener
+    from calza_server.access.tls_files import Leaf, TlsListener
 
 HOST: Final = "127.0.0.1"
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # addresses to listen on, not to call

@@ -17,8 +17,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from calza_server.gateways import GATEWAYS_MAX
-from calza_server.metrics import Exposition
+from calza_server.ingest.gateways import GATEWAYS_MAX
+from calza_server.ingest.metrics import Exposition
 from calza_server.ports import Appended
 from calza_wire.gateway_status import GatewayHealth
 from calza_wire.messages import RefusalReason
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from calza_server.metrics import Settled
+    from calza_server.ingest.metrics import Settled
     from calza_server.ports import Clock, GatewaySeen, Health
     from calza_server.stockings_heard import Since
 

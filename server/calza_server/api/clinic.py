@@ -11,13 +11,13 @@ from fastapi import APIRouter
 from calza_server.api.legs import LegId, problems
 from calza_server.api.models import LegOut, Out
 from calza_server.api.problems import Problem, ProblemError
+from calza_server.documents.preset_document import preset_document
 from calza_server.domain.courses.checklist import Checklist, clearance
 from calza_server.domain.courses.checklist_document import checklist_document, read_checklist
 from calza_server.domain.courses.course import Course, due, warnings
 from calza_server.domain.courses.course_document import course_document, read_course
 from calza_server.domain.orders.rx_document import RuleError
-from calza_server.preset_document import preset_document
-from calza_server.shipped_presets import presets as shipped_presets
+from calza_server.registry.shipped_presets import presets as shipped_presets
 from calza_server.views import UnknownLegError, order_of
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Path, Query, Response
 
 from calza_server.api.models import LedgerOut, LegOut, LegsOut, VerdictOut
 from calza_server.api.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemBody, ProblemError
+from calza_server.documents.ledger_csv import CSV_HEADER, ledger_csv
 from calza_server.domain.orders.prescription import minute_of
-from calza_server.ledger_csv import CSV_HEADER, ledger_csv
 from calza_server.views import leg_report, standing_of
 
 if TYPE_CHECKING:

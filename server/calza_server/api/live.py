@@ -19,7 +19,7 @@ from calza_server.api.models import LegOut
 from calza_server.api.models_live import LiveEndOut, LiveMinuteOut, LiveNewestOut, LiveStateOut
 from calza_server.api.problems import Problem, ProblemError
 from calza_server.domain.ledgers.leg import ordered_floor
-from calza_server.live_feed import RENEW_S, TooManyWatchersError
+from calza_server.live.live_feed import RENEW_S, TooManyWatchersError
 from calza_server.views import MINUTE_MS, UnknownLegError, order_of
 from calza_server.web.headers import WITHOUT_BODY
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from calza_server.api.models import Out
-    from calza_server.live_feed import LiveFeed, LiveWatch
+    from calza_server.live.live_feed import LiveFeed, LiveWatch
     from calza_server.ports import Clock, Leg, LiveSeen, Registry
 
 ENDS_AFTER_S: Final = 30 * 60.0  # time enough to fit a stocking; a screen left open must not cost a night of battery

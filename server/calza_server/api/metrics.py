@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 if TYPE_CHECKING:
-    from calza_server.metrics import Scrape
+    from calza_server.ingest.metrics import Scrape
 
 
 def metrics_route(scrape: Scrape) -> APIRouter:

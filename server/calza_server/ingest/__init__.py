@@ -1,0 +1,1 @@
+"""From the broker into the store: what is checked, what is kept, what gateways are answered, what is counted."""
