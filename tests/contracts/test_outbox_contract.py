@@ -242,6 +242,26 @@ def test_at_the_limit_nothing_is_taken_and_nothing_dropped_until_there_is_room(l
     assert [number for _, _, number in numbers(limited)] == [2, 3, 4]
 
 
+def test_whether_one_more_would_fit_can_be_asked_beforehand(limited: Outbox, disk: Disk) -> None:
+    limited.put(SERIAL, LOG, records(1, 2), 10)
+    limited.check_room()
+    limited.put(SERIAL, LOG, records(3), 20)
+    with pytest.raises(OutboxFullError) as caught:
+        limited.check_room()
+    assert caught.value.code == "outbox_full"
+    limited.settle(stored((1, 1)), 30)
+    limited.check_room()
+    disk.free = 0
+    with pytest.raises(OutboxFullError) as caught:
+        limited.check_room()
+    assert caught.value.code == "disk_full"
+
+
+def test_without_a_limit_there_is_room(outbox: Outbox) -> None:
+    outbox.put(SERIAL, LOG, records(*range(1, 50)), 10)
+    outbox.check_room()
+
+
 def test_refused_records_take_room_too(limited: Outbox) -> None:
     limited.put(SERIAL, LOG, records(1, 2, 3), 10)
     limited.settle(refused(2, RefusalReason.FORGED), 20)

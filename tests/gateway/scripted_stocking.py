@@ -84,7 +84,7 @@ class ScriptedStocking:
     source: TimeSource = TimeSource.NTP
     faults: Faults = Faults()
     serial: str = SERIAL
-    refuse: dict[str, int] = field(default_factory=dict)
+    refuse: dict[str, int | None] = field(default_factory=dict)
     made: dict[int, bytes] = field(default_factory=dict)
     set_to: list[TimeStamp] = field(default_factory=list)
     outgoing: deque[Received] = field(default_factory=deque)
@@ -112,8 +112,10 @@ class ScriptedStocking:
 
     def answer(self, action: Read | Write | Subscribe, now: Moment) -> Event:
         """The direct answer; what follows by notification or indication is put into `outgoing`."""
-        if action.uuid in self.refuse:
-            return OpRefused(action.uuid, RadioReason.GATT_ERROR, self.refuse[action.uuid], "refused by the test")
+        if action.uuid in self.refuse and not isinstance(action, Subscribe):
+            code = self.refuse[action.uuid]  # None: it did not get as far as the stocking
+            reason = RadioReason.GATT_ERROR if code is not None else RadioReason.STACK_STUCK
+            return OpRefused(action.uuid, reason, code, "refused by the test")
         match action:
             case Read(uuid):
                 return ReadResult(uuid, self._value(uuid, now))

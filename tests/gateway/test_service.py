@@ -13,9 +13,18 @@ from calza_gateway import service
 from calza_gateway.adapters.memory_outbox import MemoryOutbox
 from calza_gateway.adapters.sqlite_outbox import SqliteOutbox
 from calza_gateway.adapters.system_clock import SystemClock
+from calza_gateway.forwarding.outbox_limit import OutboxLimit
 from calza_gateway.ports import Outbox, OutboxFullError, RadioError, RadioReason
 from calza_gateway.recovery.budget import Budget
-from calza_gateway.reporting.events import Connected, Drained, Problem, ReceiptCame, SyncBegan, SyncEnded
+from calza_gateway.reporting.events import (
+    AdapterChanged,
+    Connected,
+    Drained,
+    Problem,
+    ReceiptCame,
+    SyncBegan,
+    SyncEnded,
+)
 from calza_gateway.state.bonds import PairedStocking
 from calza_gateway.sync import fetch, runner
 from calza_gateway.sync.runner import Runner
@@ -256,6 +265,20 @@ async def test_a_full_disk_is_told_and_the_stocking_keeps_the_rest() -> None:
         outbox.full = False
         await gateway.heard.until(lambda events: any(isinstance(event, SyncEnded) for event in events))
     assert gateway.left.made.keys() == gateway.server.kept[SERIAL].keys() | {i.number for i in outbox.pending(99)}
+
+
+async def test_while_nothing_could_be_kept_no_stocking_is_connected_to() -> None:
+    """It is listened for, which costs it nothing; and the adapter is blamed for nothing."""
+    outbox = MemoryOutbox(OutboxLimit(1, 0, lambda: 0))
+    outbox.put(RIGHT.serial, LOG_ID, [Record(1, b"waits")], 0)
+    gateway = Gateway(outbox=outbox, paired=[LEFT])
+    gateway.server.comes_up = False
+    async with gateway.serving():
+        await gateway.heard.until(lambda events: gateway.problems().count("outbox_full") >= 6)
+        assert gateway.radio.links == []
+        outbox.settle(Receipt(RIGHT.serial, (StoredRanges(LOG_ID.hex(), RangeSet.from_numbers([1]).ranges),)), 0)
+        await gateway.heard.until(lambda events: any(isinstance(event, Connected) for event in events))
+    assert [event.standing.resets for event in gateway.heard.events if isinstance(event, AdapterChanged)][-1] == 0
 
 
 async def test_cancelled_in_mid_fetch_what_arrived_is_committed() -> None:

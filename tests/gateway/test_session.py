@@ -199,6 +199,16 @@ def test_a_protected_read_refused_ends_the_session_with_the_radio_s_reason() -> 
     assert failed == Failed("gatt_error", "refused by the test")
 
 
+@pytest.mark.parametrize(("att_code", "code"), [(0x80, "racp_refused"), (None, "stack_stuck")])
+def test_a_refused_request_is_blamed_on_the_stocking_only_if_it_answered(att_code: int | None, code: str) -> None:
+    one = stocking(1)
+    one.refuse = {RACP: att_code}
+    failed = Talk(one, MemoryOutbox()).session()
+    assert isinstance(failed, Failed)
+    assert failed.code == code
+    assert ("the stocking refused" in failed.sentence) == (att_code is not None)
+
+
 def test_open_minutes_are_closed_and_fetched() -> None:
     one = stocking(2)
     one.open_minutes = 7

@@ -59,6 +59,27 @@ def test_losses_never_give_a_payload_that_was_not_sent(lengths: list[int], lost:
     assert bool(receiver.gaps) == (lost_between or begun_in_the_middle)
 
 
+@given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=12), times=st.lists(st.integers(1, 3), min_size=60))
+def test_what_a_host_hands_over_several_times_is_taken_once(lengths: list[int], times: list[int]) -> None:
+    payloads = [encode_record(number, bytes([number]) * length) for number, length in enumerate(lengths)]
+    counter, sent = 0, list[bytes]()
+    for payload in payloads:
+        segments, counter = split(payload, 23, counter)
+        sent += segments
+    repeated = [segment for place, segment in enumerate(sent) for _ in range(times[place % len(times)])]
+    receiver = Reassembler()
+    received = [receiver.feed(segment) for segment in repeated]
+    assert [payload for payload in received if payload is not None] == payloads
+    assert receiver.gaps == 0
+
+
+def test_on_a_new_connection_the_same_segment_is_another_one() -> None:
+    receiver = Reassembler()
+    assert receiver.feed(b"\x03one") == b"one"
+    receiver.reset()
+    assert receiver.feed(b"\x03one") == b"one"
+
+
 def test_a_disconnect_in_the_middle_is_forgotten_by_reset() -> None:
     receiver = Reassembler()
     assert receiver.feed(b"\x01half") is None

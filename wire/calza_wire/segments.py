@@ -39,19 +39,23 @@ def split(payload: bytes, att_mtu: int, counter: int) -> tuple[list[bytes], int]
 class Reassembler:
     """Puts the segments of one characteristic together; a jump of the counter drops what was begun and is counted.
 
-    The counter of the first segment may be anything. `gaps` counts breaks, one for each run of segments lost.
+    The counter of the first segment may be anything. `gaps` counts breaks, one for each run of segments lost. The same
+    segment twice in a row is one: hosts have been seen to hand each notification over twice (BlueZ 5.66, when a client
+    of an earlier connection is left behind), and no stocking sends a counter twice running.
     """
 
     def __init__(self) -> None:
         self.gaps = 0
         self._partial: bytearray | None = None
         self._expected: int | None = None
+        self._newest = b""
         self._skipping = False
 
     def reset(self) -> None:
         """Forget everything received (after a disconnect); `gaps` is kept."""
         self._partial = None
         self._expected = None
+        self._newest = b""
         self._skipping = False
 
     def feed(self, pdu: Octets) -> bytes | None:
@@ -61,6 +65,9 @@ class Reassembler:
         """
         if len(pdu) == 0:
             raise WireError("truncated", "a segment has at least its header", 0)
+        if pdu == self._newest:
+            return None
+        self._newest = bytes(pdu)
         header, fragment = pdu[0], pdu[1:]
         counter = header >> 2
         broken = self._expected is not None and counter != self._expected

@@ -74,6 +74,11 @@ class MemoryOutbox:
             self._rows.update({row.item.key: row for row in new})
         return len(new)
 
+    def check_room(self) -> None:
+        if self._limit is not None:
+            with self._lock:
+                self._limit.check_records(len(self._rows) + 1)
+
     def pending(self, limit: int, after: int = 0) -> list[OutboxRecord]:
         with self._lock:
             return [row.item for row in self._waiting() if row.item.key > after][:limit]

@@ -143,9 +143,13 @@ class SqliteOutbox:
                     row,
                 ).fetchall() == [(1,)]
             if new and self._limit is not None:
-                count = database.execute("select count(*) from record").fetchone()[0]
-                self._limit.check_records(count, _reusable(database))
+                self._limit.check_records(_records(database), _reusable(database))
         return new
+
+    def check_room(self) -> None:
+        if self._limit is not None:
+            with self._reading() as database:
+                self._limit.check_records(_records(database) + 1, _reusable(database))
 
     def pending(self, limit: int, after: int = 0) -> list[OutboxRecord]:
         with self._reading() as database:
@@ -305,6 +309,11 @@ class SqliteOutbox:
 def _ranges(database: sqlite3.Connection, serial: str, log_id: bytes) -> RangeSet:
     rows = database.execute("select first, last from receipted where serial = ? and log_id = ?", (serial, log_id))
     return RangeSet([RecordRange(*row) for row in rows.fetchall()])
+
+
+def _records(database: sqlite3.Connection) -> int:
+    """Waiting or refused."""
+    return int(database.execute("select count(*) from record").fetchone()[0])
 
 
 def _reusable(database: sqlite3.Connection) -> int:

@@ -117,6 +117,13 @@ class Outbox(Protocol):
         """Keep records, one commit for all; returns how many were new. Octets held already are not repeated."""
         ...
 
+    def check_room(self) -> None:
+        """Whether one more record could be kept now: nobody need be connected to whose records cannot be.
+
+        Raises `OutboxFullError`.
+        """
+        ...
+
     def pending(self, limit: int, after: int = 0) -> list[OutboxRecord]:
         """Waiting records with a key above `after`, oldest first."""
         ...

@@ -116,7 +116,11 @@ class Fetch:
                         return outcome
                 case OpDone(uuid) if uuid == RACP:
                     written = True
-                case OpRefused(uuid, _, att_code, sentence) if uuid == RACP:
+                case OpRefused(uuid, reason, att_code, sentence) if uuid == RACP:
+                    if (
+                        att_code is None
+                    ):  # it never got there: the link or the Bluetooth service failed, not the stocking
+                        raise FetchError(reason.value, sentence)
                     if att_code != IN_PROGRESS_ATT:
                         raise FetchError("racp_refused", f"the stocking refused to report records: {sentence}")
                     return Outcome.QUIET

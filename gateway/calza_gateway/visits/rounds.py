@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from calza_gateway.pairing.pairing import advice
-from calza_gateway.ports import Clock, Link, OutboxError, Radio, RadioError, RadioReason, Sighting
+from calza_gateway.ports import Clock, Link, Moment, OutboxError, Radio, RadioError, RadioReason, Sighting
 from calza_gateway.recovery.adapter_doctor import AdapterDoctor, Remedy, Use
 from calza_gateway.recovery.budget import ADAPTER_AT_FAULT, HOPELESS, Budget
 from calza_gateway.recovery.pulse import Pulse
@@ -278,14 +278,19 @@ class Rounds:
             self._tell(Problem(code, sentence, serial))
         else:
             code, sentence = INTERNAL, self._report_fault(error, serial)
+        if connected or not isinstance(error, OutboxError):  # otherwise the radio was not even asked
+            self._judge_adapter(code, sentence, now, connected=connected)
+        self._tell_stocking(self._rota.failed(serial, code, sentence, now))
+        await self._visitor.note(serial, code)
+        return code
+
+    def _judge_adapter(self, code: str, sentence: str, now: Moment, *, connected: bool) -> None:
+        """What a failed visit says of the adapter."""
         answered = connected or code in HOPELESS  # a refusal, too, came over a link
         if code in ADAPTER_AT_FAULT or code == UNANSWERED or not (answered or code == INTERNAL):
             self._doctor.failed(Use.CONNECT, code, sentence, now)
         elif code != INTERNAL:
             self._doctor.connected(now)
-        self._tell_stocking(self._rota.failed(serial, code, sentence, now))
-        await self._visitor.note(serial, code)
-        return code
 
     def _finish(self, serial: str, code: str) -> None:
         self.outcomes[serial] = code

@@ -75,9 +75,13 @@ class Visitor:
         self._clock_refusals: dict[str, tuple[str, ...]] = {}  # why a stocking's clock was left alone, as last told
 
     async def connect(self, radio: Radio, stocking: PairedStocking, limits: Limits) -> Link:
-        """A link to a stocking that has just been heard. Raises RadioError when the budget is spent."""
+        """A link to a stocking that has just been heard. Raises RadioError when the budget is spent.
+
+        Raises OutboxError without connecting while its records could not be kept: a connection costs its battery.
+        """
         budget = self._budget
         self._left.pop(stocking.serial, None)
+        await asyncio.to_thread(self._outbox.check_room)
         give_up = self._clock.now().tick_s + budget.connect_visit_s
         for attempt in range(1, budget.connect_attempts + 1):
             try:
