@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from calza_gateway.ports import BrokerAck, BrokerDown, BrokerEvent, BrokerMessage, BrokerUp
+from calza_gateway.ports import BrokerDown, BrokerEvent, BrokerMessage, BrokerUp
 
 
 class FakeMqttLink:
@@ -12,8 +12,6 @@ class FakeMqttLink:
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes, int]] = []
         self.retained: dict[str, bytes] = {}
-        self.acknowledge = True
-        self.accepts = True
         self.comes_up = True
         self.ended = False
         self.is_up = False
@@ -44,15 +42,13 @@ class FakeMqttLink:
     def say(self, topic: str, payload: bytes) -> None:
         self.tell(BrokerMessage(topic, payload))
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
         if not self.is_up:
             return False
         self.published.append((topic, payload, qos))
         if retain:
             self.retained[topic] = payload
         self._news.set()
-        if token is not None and self.acknowledge:
-            self.tell(BrokerAck(token, accepted=self.accepts))
         return True
 
     async def until(self, enough: Callable[[], bool]) -> None:

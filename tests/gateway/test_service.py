@@ -64,8 +64,8 @@ class Server(FakeMqttLink):
         self.reports: list[SyncReport] = []
         self.live: list[bytes] = []
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
-        if not super().publish(topic, payload, qos=qos, token=token, retain=retain):
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
+        if not super().publish(topic, payload, qos=qos, retain=retain):
             return False
         found = parse(topic)
         if found.kind is Kind.SYNC:

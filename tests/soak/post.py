@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from calza_gateway.adapters.paho_link import BACKOFF_MAX_S, BACKOFF_MIN_S
-from calza_gateway.ports import BrokerAck, BrokerDown, BrokerEvent, BrokerMessage, BrokerUp
+from calza_gateway.ports import BrokerDown, BrokerEvent, BrokerMessage, BrokerUp
 from calza_server.ports import Delivery
 
 LATENCY_S = 0.02  # one way over a home's internet connection
@@ -26,7 +26,6 @@ class Publish:
     topic: str
     payload: bytes
     qos: int
-    token: int | None
     retain: bool
 
 
@@ -79,8 +78,6 @@ class MemoryBroker:
             self.retained[message.topic] = message.payload
         if not self.forgetful:
             self.source.queue(message)
-        if message.token is not None:
-            self.link.give(BrokerAck(message.token, accepted=True))
 
     def from_server(self, topic: str, payload: bytes) -> None:
         """An answer has arrived; for a gateway that is not connected it is forgotten."""
@@ -123,11 +120,11 @@ class MemoryLink:
         on_event(BrokerUp("5"))
         await ended.wait()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
         """See `MqttLink`."""
         if self._up is None:
             return False
-        self._up.put(Publish(topic, payload, qos, token, retain))
+        self._up.put(Publish(topic, payload, qos, retain))
         return True
 
     def give(self, event: BrokerEvent) -> None:

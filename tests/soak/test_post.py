@@ -15,7 +15,6 @@ from tests.contracts.test_mqtt_link_contract import (
     test_it_comes_back_by_itself,
     test_messages_arrive_in_order_with_their_octets,
     test_nothing_is_taken_before_it_is_up_or_after_its_end,
-    test_only_a_publish_with_a_token_is_acknowledged,
     test_only_what_is_published_with_retain_is_kept_for_who_comes_later,
 )
 from tests.soak.post import MemoryBroker
@@ -25,7 +24,6 @@ __all__ = [
     "test_it_comes_back_by_itself",
     "test_messages_arrive_in_order_with_their_octets",
     "test_nothing_is_taken_before_it_is_up_or_after_its_end",
-    "test_only_a_publish_with_a_token_is_acknowledged",
     "test_only_what_is_published_with_retain_is_kept_for_who_comes_later",
 ]  # the contract suite, with the `stage` below
 WAIT_S = 5.0
@@ -83,7 +81,7 @@ def test_what_is_on_its_way_when_the_connection_ends_is_lost() -> None:
         broker = MemoryBroker(random.Random(1))
         async with running(broker.link) as events:
             await events.wait_for(BrokerUp)
-            assert broker.link.publish(UP, b"lost", qos=1, token=1)
+            assert broker.link.publish(UP, b"lost", qos=1)
             broker.source.send(DOWN, b"lost too")
             broker.link.drop()
             await events.wait_for(BrokerUp, 2)

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from calza_gateway.ports import BrokerAck, BrokerDown, BrokerEvent, BrokerMessage, BrokerRefused, BrokerUp
+from calza_gateway.ports import BrokerDown, BrokerEvent, BrokerMessage, BrokerRefused, BrokerUp
 from calza_gateway.settings.broker_spec import BrokerSpec, Protocol
 from calza_wire.tls import refusal, trusting
 
@@ -30,7 +30,6 @@ OFFLINE_LIMIT_S: Final = 2.0  # a goodbye that the broker does not take is told 
 BACKOFF_MIN_S: Final = 1.0
 BACKOFF_MAX_S: Final = 30.0
 IN_FLIGHT: Final = 200  # publishes without acknowledgement, unless the broker allows less
-NO_SUBSCRIBERS: Final = 0x10  # taken, and thrown away: nobody listens
 NOT_AUTHORISED: Final = 0x87
 QUOTA_EXCEEDED: Final = 0x97
 BAD_LOGIN: Final = frozenset({0x86, NOT_AUTHORISED})  # bad user name or password; not authorised
@@ -112,8 +111,8 @@ class PahoLink:
             await asyncio.sleep(delay_s * (1 - self._jitter() / 2))
             delay_s = min(BACKOFF_MAX_S, delay_s * 2)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
-        return self._connection is not None and self._connection.publish(topic, payload, qos, token, retain=retain)
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
+        return self._connection is not None and self._connection.publish(topic, payload, qos, retain=retain)
 
     def _client(self, version: MQTTProtocolVersion) -> Client:
         five = version is MQTTProtocolVersion.MQTTv5
@@ -150,9 +149,8 @@ class _Connection:
         self._farewell: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.receive_maximum = IN_FLIGHT
-        self._tokens: dict[int, int] = {}
         self._farewell_mid: int | None = None
-        self._watching = False  # whether any publish asked for its acknowledgement: spares a wake-up for each record
+        self._leaving = False  # only then anybody waits for an acknowledgement: spares a wake-up for each record
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -194,21 +192,15 @@ class _Connection:
             self.ended.result()
         raise _BrokerError("no_answer", sentence)
 
-    def publish(self, topic: str, payload: bytes, qos: int, token: int | None, *, retain: bool) -> bool:
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> bool:
         if self.ended.done():
             return False
-        self._watching = self._watching or token is not None
-        info = self._client.publish(topic, payload, qos, retain)
-        if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
-            return False
-        if token is not None:
-            self._tokens[info.mid] = token
-        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._client.publish(topic, payload, qos, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     async def close(self, presence: Presence | None) -> None:
         """Say offline if there is somebody to say it to, disconnect, end paho's thread."""
         if presence is not None and not self.ended.done():
-            self._watching = True
+            self._leaving = True
             self._farewell_mid = self._client.publish(presence.topic, presence.offline, qos=1, retain=True).mid
             await asyncio.wait({self._farewell, self.ended}, timeout=OFFLINE_LIMIT_S, return_when="FIRST_COMPLETED")
         self._client.disconnect()
@@ -226,10 +218,6 @@ class _Connection:
             self._farewell.set_result(None)
         if code >= 0x80:
             self._on_event(_refusal(code))
-        token = self._tokens.pop(mid, None)
-        self._watching = bool(self._tokens) or self._farewell_mid is not None
-        if token is not None:
-            self._on_event(BrokerAck(token, accepted=code < 0x80 and code != NO_SUBSCRIBERS))
 
     def _over(self, reason: str) -> None:
         if not self.ended.done():
@@ -260,7 +248,7 @@ class _Connection:
     def _on_publish(
         self, _client: Client, _data: object, mid: int, reason: ReasonCode, _more: Properties | None
     ) -> None:
-        if self._watching or reason.value >= 0x80:
+        if self._leaving or reason.value >= 0x80:
             self._loop.call_soon_threadsafe(self._acknowledged, mid, reason.value)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:

@@ -5,7 +5,6 @@ rounds are written against them alone.
 """
 
 from calza_gateway.ports.broker import (
-    BrokerAck,
     BrokerDown,
     BrokerEvent,
     BrokerMessage,
@@ -30,7 +29,6 @@ from calza_gateway.ports.radio import AdapterCare, Link, OobData, PairingAgent, 
 
 __all__ = [
     "AdapterCare",
-    "BrokerAck",
     "BrokerDown",
     "BrokerEvent",
     "BrokerMessage",

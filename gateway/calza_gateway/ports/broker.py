@@ -29,14 +29,6 @@ class BrokerMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokerAck:
-    """The broker took (or refused: `accepted` false) a message that was published with a token."""
-
-    token: int
-    accepted: bool
-
-
-@dataclass(frozen=True, slots=True)
 class BrokerRefused:
     """The broker refused a publish; `code` is stable ("not_authorised", "quota_exceeded", "refused")."""
 
@@ -44,7 +36,7 @@ class BrokerRefused:
     sentence: str
 
 
-BrokerEvent = BrokerUp | BrokerDown | BrokerMessage | BrokerAck | BrokerRefused
+BrokerEvent = BrokerUp | BrokerDown | BrokerMessage | BrokerRefused
 
 
 class MqttLink(Protocol):
@@ -54,7 +46,7 @@ class MqttLink(Protocol):
         """Stay connected until cancelled; then say offline and disconnect. Events come in the event loop, in order."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, token: int | None = None, retain: bool = False) -> bool:
-        """Hand a message over; False (and nothing sent) when not connected. A `token` asks for a `BrokerAck`; the
-        broker keeps the newest message with `retain` for who comes later."""
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
+        """Hand a message over; False (and nothing sent) when not connected. The broker keeps the newest message
+        with `retain` for who comes later. That it took a message is told to nobody: only receipts count."""
         ...
