@@ -25,7 +25,7 @@ test: setup  ## make check, then every test, and the gateway on real BlueZ
 	$(BIN)/pytest -n logical --dist loadfile -m "not bluez"
 
 test-bluez: setup  ## The gateway on real BlueZ, in a virtual machine (the first run builds its image)
-	$(BIN)/pytest -n 2 --dist loadfile -m "bluez and not slow" tests/bluez
+	$(BIN)/pytest -n 3 --dist loadfile -m "bluez and not slow" tests/bluez
 
 check: setup  ## Format, lint, import contracts, types, documentation tests
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 # Build the virtual machine in which the gateway meets real BlueZ: a Debian kernel and an initial RAM disk with
 # bluetoothd, dbus, Python and the gateway's libraries. Our own code is not in it; tests/bluez adds it at each start.
 #
-# Prints the folder with `vmlinuz` and `base.cpio.zst`; builds them only when this script or requirements/runtime.txt
+# Prints the folder with `vmlinuz` and `base.cpio.zst`; builds them only when this script or requirements/gateway.txt
 # has changed. Root or passwordless sudo is needed to build, nothing but QEMU to use what was built.
 # CALZA_CACHE: where to keep it (default ~/.cache/calza). CALZA_DEBIAN: another Debian mirror.
 set -euo pipefail
@@ -18,7 +18,7 @@ PACKAGES=bluez,dbus,python3,kmod,procps,iproute2
 MODULES="hci_vhci uhid ecb cmac ecdh_generic ctr drbg jitterentropy_rng hmac sha512_generic
     virtio_pci virtio_console virtio_net"
 # Most of the weight, and nothing that a gateway on BlueZ loads.
-WITHOUT='^(numpy|influxdb-client|reactivex|bumble|cryptography)=='
+WITHOUT='^(bumble|cryptography)=='
 
 say() { printf 'bluez-image: %s\n' "$*"; }
 
@@ -66,7 +66,7 @@ build() { # build FOLDER
 
     say "fetching the gateway's libraries"
     # One block of the lock file is a name with its version and, indented below, its hashes.
-    awk -v without="$WITHOUT" '/^[^ #]/ { keep = $0 !~ without } keep' requirements/runtime.txt >"$work/requirements.txt"
+    awk -v without="$WITHOUT" '/^[^ #]/ { keep = $0 !~ without } keep' requirements/gateway.txt >"$work/requirements.txt"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --target "$work/site-packages" --no-compile \
         --only-binary :all: --implementation cp --python-version 3.11 --platform manylinux_2_36_x86_64 \
         --platform manylinux_2_34_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 \
@@ -86,7 +86,7 @@ build() { # build FOLDER
 }
 
 need qemu-system-x86_64 qemu-system-x86
-folder=$CACHE/$(cat scripts/bluez-image.sh requirements/runtime.txt | sha256sum | cut -c1-16)
+folder=$CACHE/$(cat scripts/bluez-image.sh requirements/gateway.txt | sha256sum | cut -c1-16)
 mkdir -p "$CACHE"
 exec 9>"$CACHE/lock"
 flock 9

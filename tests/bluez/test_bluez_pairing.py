@@ -1,21 +1,10 @@
-"""The unmodified gateway on the genuine Linux Bluetooth stack: finding, pairing, and bonds that one side has lost."""
-
-from collections.abc import AsyncIterator
+"""The unmodified gateway on the genuine Linux Bluetooth stack: finding, pairing, reading a fortnight."""
 
 import pytest
-import pytest_asyncio
 
-from tests.bluez.stage import Clinic
 from tests.bluez.ward import Ward
 
 pytestmark = [pytest.mark.bluez, pytest.mark.asyncio(loop_scope="session")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", name="clinic")
-async def _clinic(ward: Ward) -> AsyncIterator[Clinic]:
-    """One server for the scenes that read records: the first of them fetches the fortnight, the others what is new."""
-    async with ward.clinic() as clinic:
-        yield clinic
 
 
 async def test_scan_hears_both_stockings(ward: Ward) -> None:
@@ -52,10 +41,11 @@ async def test_wrong_passkey_and_then_the_right_one(ward: Ward) -> None:
     assert await ward.bonds_of(ward.right) == 1
 
 
-async def test_sync_of_a_fortnight_on_two_stockings(ward: Ward, clinic: Clinic) -> None:
+async def test_sync_of_a_fortnight_on_two_stockings(ward: Ward) -> None:
     await ward.paired()
-    outcome = await ward.once(clinic)
-    assert outcome.code == 0, outcome.err
+    async with ward.clinic() as clinic:
+        outcome = await ward.once(clinic)
+        assert outcome.code == 0, outcome.err
     ward.assert_store_is_flash(clinic)
 
 
@@ -65,27 +55,3 @@ async def test_a_bond_outlives_bluetoothd_and_nobody_is_asked_again(ward: Ward) 
     await ward.machine.powered()
     outcome = await ward.pair(ward.left, await ward.wrong_label(ward.left))
     assert outcome.code == 0, f"a passkey was asked for, and this one is wrong: {outcome}"
-
-
-async def test_a_bond_lost_by_the_gateway_is_told_and_made_again(ward: Ward, clinic: Clinic) -> None:
-    await ward.paired()
-    await ward.machine.remove_bond(ward.left.address)
-    outcome = await ward.once(clinic)
-    assert outcome.code == 1, outcome
-    assert f"this gateway has lost its key for {ward.left.serial}" in outcome.out
-    repaired = await ward.pair(ward.left)
-    assert repaired.code == 0, repaired
-    assert (await ward.once(clinic)).code == 0
-    ward.assert_store_is_flash(clinic)
-
-
-async def test_a_bond_lost_by_the_stocking_is_told_and_made_again(ward: Ward, clinic: Clinic) -> None:
-    await ward.paired()
-    await ward.fault("forget-bonds", ward.right.serial)
-    outcome = await ward.once(clinic)
-    assert outcome.code == 1, outcome
-    assert f"{ward.right.serial} has forgotten this gateway" in outcome.out
-    repaired = await ward.pair(ward.right)
-    assert repaired.code == 0, repaired
-    assert (await ward.once(clinic)).code == 0
-    ward.assert_store_is_flash(clinic)

@@ -1,7 +1,9 @@
 """The radio port over bleak: scanning, links, errors as reasons, and nothing left behind."""
 
 import asyncio
+import gc
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from bleak import BleakClient, BleakScanner
@@ -12,6 +14,7 @@ from bumble.att import ErrorCode
 
 from calza_gateway.adapters.bleak_backend import BluezBackend, DisconnectCallback
 from calza_gateway.adapters.bleak_errors import BLUEZ_REASONS, BLUEZ_REFUSALS, radio_errors
+from calza_gateway.adapters.bleak_link import BleakLink
 from calza_gateway.adapters.bleak_radio import BleakRadio
 from calza_gateway.pairing.pairing import advice, enrol, find
 from calza_gateway.ports import PairingAgent, RadioError, RadioReason
@@ -174,6 +177,59 @@ async def test_a_disconnect_goes_on_when_its_caller_is_cancelled(air: Air, gatew
     async with asyncio.timeout(2):
         await link.closed.wait()
     assert not peripheral.device.connections
+
+
+class Restarted:
+    """A bleak client on BlueZ whose bluetoothd was restarted under it: its end never comes, or goes wrong (`fails`)."""
+
+    address = NOBODY
+    is_connected = True
+    services = None
+
+    def __init__(self, fails: asyncio.Event | None = None) -> None:
+        self.cancelled = False
+        self._fails = fails or asyncio.Event()
+
+    async def read_gatt_char(self, _uuid: str) -> bytes:
+        raise BleakDBusError("org.freedesktop.DBus.Error.UnknownObject", ['Method "ReadValue" doesn\'t exist'])
+
+    async def disconnect(self) -> None:
+        try:
+            await self._fails.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        raise TimeoutError
+
+
+async def test_a_link_whose_stack_was_restarted_is_lost_and_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calza_gateway.adapters.bleak_link.FORGOTTEN_TIMEOUT_S", 0.01)
+    client = Restarted()
+    link = BleakLink(cast("BleakClient", client), asyncio.Event(), None, keyless=False)
+    with pytest.raises(RadioError, match="service has been restarted") as caught:
+        await link.read(OPEN_A)
+    assert caught.value.reason is RadioReason.DISCONNECTED, "the stocking is not absent"
+    async with asyncio.timeout(5):
+        await link.disconnect()
+    assert client.cancelled, "bleak closes its connection to the bus when its disconnect is cancelled"
+    assert link.closed.is_set()
+
+
+async def test_an_end_that_goes_wrong_when_nobody_waits_is_not_printed_as_a_fault() -> None:
+    fails = asyncio.Event()
+    link = BleakLink(cast("BleakClient", Restarted(fails)), asyncio.Event(), None, keyless=False)
+    printed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: printed.append(context["message"]))
+    leaving = asyncio.ensure_future(link.disconnect())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    fails.set()
+    await asyncio.wait(left)
+    del link, leaving, left
+    gc.collect()
+    assert printed == []
 
 
 async def test_closing_the_radio_ends_its_links(air: Air, gateway: MakeGateway) -> None:

@@ -114,6 +114,15 @@ def test_bleak_on_bluez_still_starts_notifications_the_safe_way() -> None:
     assert 'bluez.get("use_start_notify", True)' in source  # AcquireNotify crashes BlueZ 5.66
 
 
+def test_bleak_on_bluez_still_lets_go_when_its_disconnect_is_cancelled() -> None:
+    """Our link gives up waiting for the end of one that a restarted bluetoothd does not know."""
+    from bleak.backends.bluezdbus.client import BleakClientBlueZDBus
+
+    source = inspect.getsource(BleakClientBlueZDBus.disconnect)
+    teardown = source[source.index("finally:") :]
+    assert "self._on_disconnected()" in teardown
+
+
 def test_bleak_on_bluez_takes_its_adapter_and_ignores_what_it_does_not_know() -> None:
     from bleak.backends.bluezdbus.client import BleakClientBlueZDBus
 

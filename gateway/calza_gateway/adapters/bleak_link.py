@@ -1,6 +1,7 @@
 """The port's `Link` over a connected bleak client. Must not know which backend it is on, nor what is read."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -17,8 +18,11 @@ FOR_PAIRED_GATEWAYS = frozenset({STORED_OBSERVATIONS, CURRENT_ELAPSED_TIME, LOG_
 """What a visit begins with and no stocking gives away. To ask for it without a key would make BlueZ begin a pairing of
 its own with nobody to answer, and a stocking that has counted a few of those refuses the next real one for minutes."""
 END_TIMEOUT_S = 0.5  # on BlueZ the news that the link is gone can come after the error of what it interrupted
+FORGOTTEN_TIMEOUT_S = 1.0  # bleak waits 10 s for news of a link that a restarted bluetoothd has never heard of
 WRITE_HEADER_OCTETS = 3
 MINIMUM_MTU = 23
+
+log = logging.getLogger(__name__)
 
 
 class BleakLink:
@@ -32,6 +36,7 @@ class BleakLink:
         self._closed = closed
         self._rssi = rssi
         self._keyless = keyless
+        self._forgotten = False  # by the stack itself, which was restarted: it will not tell the end of this link
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -86,14 +91,20 @@ class BleakLink:
         """End the link, also when the caller is cancelled meanwhile; harmless when it is gone. Raises RadioError."""
         if self._ending is None:
             self._ending = asyncio.ensure_future(self._end())
+            self._ending.add_done_callback(_look_at)
         await asyncio.wait({self._ending})
         self._ending.result()
 
     async def _end(self) -> None:
         # Also when the link has gone by itself: nothing else closes bleak's own connection to the bus, and while that
         # is open BlueZ keeps its subscriptions and sends every notification of the next link twice.
-        with radio_errors(self.address, RadioReason.DISCONNECTED):
-            await self._client.disconnect()
+        try:
+            with radio_errors(self.address, RadioReason.DISCONNECTED):
+                async with asyncio.timeout(FORGOTTEN_TIMEOUT_S if self._forgotten else None):
+                    await self._client.disconnect()
+        except RadioError:
+            if not self._forgotten:
+                raise
         self._closed.set()
 
     @asynccontextmanager
@@ -108,6 +119,10 @@ class BleakLink:
                 async with asyncio.timeout(KEYLESS_TIMEOUT_S if self._keyless else GATT_TIMEOUT_S):
                     yield
         except RadioError as error:
+            if error.reason is RadioReason.NOT_FOUND:
+                self._forgotten = True
+                sentence = f"the connection to {self.address} was lost: the Bluetooth service has been restarted"
+                raise RadioError(RadioReason.DISCONNECTED, sentence) from error
             if await self._has_gone(error):
                 raise RadioError(RadioReason.DISCONNECTED, f"the connection to {self.address} was lost") from error
             if self._keyless and error.reason in {RadioReason.NOT_PAIRED, RadioReason.TIMEOUT}:
@@ -120,3 +135,9 @@ class BleakLink:
                 async with asyncio.timeout(END_TIMEOUT_S):  # wait_for can swallow a cancellation on Python 3.11
                     await self._closed.wait()
         return self._closed.is_set() or not self._client.is_connected
+
+
+def _look_at(ending: asyncio.Task[None]) -> None:
+    """How the link ended, when nobody waits for it any more: otherwise asyncio prints a trace as if it were news."""
+    if not ending.cancelled() and (error := ending.exception()) is not None:
+        log.info("a link that was given up did not end in order: %s", error)
