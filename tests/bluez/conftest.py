@@ -1,4 +1,4 @@
-"""One machine for all scenes; what its console said last is shown with a scene that fails."""
+"""One machine for all scenes of a file; what its console said last is shown with a scene that fails."""
 
 import os
 import random
@@ -10,17 +10,18 @@ import pytest
 import pytest_asyncio
 
 from tests.bluez.image import NoImageError
-from tests.bluez.ward import Ward, ward
+from tests.bluez.ward import FORTNIGHT, Ward, ward
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", name="ward")
-async def _ward(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session", name="ward")
+async def _ward(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
     given = os.environ.get("CALZA_TEST_SEED")
+    days = getattr(request.module, "DAYS", FORTNIGHT)
     seed = int(given) if given else random.SystemRandom().randrange(10**6)
     sys.stdout.write(f"CALZA_TEST_SEED={seed}\n")  # shown with the first scene if that fails
     async with AsyncExitStack() as stack:
         try:
-            here = await stack.enter_async_context(ward(tmp_path_factory.mktemp("ward"), seed))
+            here = await stack.enter_async_context(ward(tmp_path_factory.mktemp("ward"), days, seed))
         except NoImageError as error:
             pytest.skip(f"no machine with BlueZ: {error}")
         yield here

@@ -1,10 +1,13 @@
 """Bonds that one side has lost, on the genuine Linux Bluetooth stack: told apart, and repaired by the command told."""
 
+from typing import Final
+
 import pytest
 
 from tests.bluez.ward import Ward
 
 pytestmark = [pytest.mark.bluez, pytest.mark.asyncio(loop_scope="session")]
+DAYS: Final = 1  # of records: they only show that reading works again
 
 
 async def test_bonds_lost_on_either_side_are_told_and_made_again(ward: Ward) -> None:

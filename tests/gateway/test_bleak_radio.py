@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import cast
 
 import pytest
@@ -13,7 +14,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from bumble.att import ErrorCode
 
 from calza_gateway.adapters.bleak_backend import BluezBackend, DisconnectCallback
-from calza_gateway.adapters.bleak_errors import BLUEZ_REASONS, BLUEZ_REFUSALS, radio_errors
+from calza_gateway.adapters.bleak_errors import BLUEZ_REASONS, BLUEZ_REFUSALS, DroppedError, radio_errors
 from calza_gateway.adapters.bleak_link import BleakLink
 from calza_gateway.adapters.bleak_radio import BleakRadio
 from calza_gateway.pairing.pairing import advice, enrol, find
@@ -280,6 +281,7 @@ async def test_without_a_simulator_there_is_no_adapter(air: Air, gateway: MakeGa
         *((BleakDBusError(name, ["x"]), reason) for name, reason in BLUEZ_REASONS.items()),
         (BleakDBusError("org.bluez.Error.Failed", ["le-connection-abort-by-local"]), RadioReason.CONNECT_FAILED),
         (BleakError("anything"), RadioReason.CONNECT_FAILED),
+        (DroppedError("again and again"), RadioReason.CONNECT_FAILED),
         (
             BleakBluetoothNotAvailableError("off", BleakBluetoothNotAvailableReason.POWERED_OFF),
             RadioReason.NO_ADAPTER,
@@ -343,6 +345,9 @@ class Hidden:
     def has_key(self, device: BLEDevice) -> bool | None:
         return self._has_key
 
+    def unless_dropped(self, device: BLEDevice) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
     async def connected(self, service: str) -> list[BLEDevice]:
         return []
 
@@ -372,12 +377,16 @@ async def test_a_stack_that_hides_its_keys_is_asked_by_trying(air: Air, gateway:
     await radio.close()
 
 
+CANCELED = BleakDBusError("org.bluez.Error.Failed", ["br-connection-canceled"])
+
+
 class Dropping(Hidden):
     """As BlueZ with a key that the stocking has forgotten: the link comes up and is dropped, and nobody says why."""
 
-    def __init__(self, real: BleakRadio, has_key: bool = True) -> None:
+    def __init__(self, real: BleakRadio, has_key: bool = True, how: BleakError = CANCELED) -> None:
         super().__init__(real, has_key)
         self.drops = 99
+        self._how = how
 
     def client(
         self,
@@ -394,7 +403,7 @@ class Dropping(Hidden):
             if self.drops:
                 self.drops -= 1
                 await made.disconnect()
-                raise BleakDBusError("org.bluez.Error.Failed", ["br-connection-canceled"])
+                raise self._how
 
         made.connect = connect  # type: ignore[method-assign]  # what bluetoothd would do
         unpair = made.unpair
@@ -417,9 +426,12 @@ async def reasons(radio: BleakRadio, address: str, times: int) -> list[RadioReas
     return found
 
 
-async def test_a_link_dropped_three_times_in_a_row_is_a_lost_bond(air: Air, gateway: MakeGateway) -> None:
+@pytest.mark.parametrize("how", [CANCELED, DroppedError("the link came up and was lost 10 times")])
+async def test_a_link_dropped_three_times_in_a_row_is_a_lost_bond(
+    air: Air, gateway: MakeGateway, how: BleakError
+) -> None:
     peripheral = await air.add()
-    dropping = Dropping(gateway())
+    dropping = Dropping(gateway(), how=how)
     radio = BleakRadio(dropping)
     once = RadioReason.CONNECT_FAILED
     assert await reasons(radio, peripheral.address, 2) == [once, once]

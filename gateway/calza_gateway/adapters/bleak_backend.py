@@ -5,7 +5,7 @@ simulated radio. Must not know what is done with them.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from bleak import BleakAdapter, BleakClient, BleakScanner
@@ -40,6 +40,10 @@ class Backend(Protocol):
 
     def has_key(self, device: BLEDevice) -> bool | None:
         """Whether this side keeps the key of a bond with a device that was just heard; None if the stack hides it."""
+        ...
+
+    def unless_dropped(self, device: BLEDevice) -> AbstractAsyncContextManager[None]:
+        """Around a connect: ends it with `DroppedError` when the link comes up and is lost again and again."""
         ...
 
     async def connected(self, service: str) -> list[BLEDevice]:
@@ -85,6 +89,14 @@ class BluezBackend:
         """What BlueZ says of the device: `Bonded` since 5.65, `Paired` before."""
         properties = device.details["props"]
         return bool(properties.get("Bonded", properties.get("Paired", False)))
+
+    def unless_dropped(self, device: BLEDevice) -> AbstractAsyncContextManager[None]:
+        """Watches BlueZ where there is a key that the device may have forgotten; otherwise nothing is learned by it."""
+        if not self.has_key(device):
+            return nullcontext()
+        from calza_gateway.adapters.bluez_drops import unless_dropped  # a gateway without BlueZ has no D-Bus
+
+        return unless_dropped(device.details["path"])
 
     async def connected(self, service: str) -> list[BLEDevice]:
         """Links that bluetoothd has kept, for example those of a gateway that was killed."""

@@ -80,6 +80,10 @@ class BondLostError(BleakError):
     """The peer no longer has the key this side has kept."""
 
 
+class DroppedError(BleakError):
+    """The link came up and was lost many times in one connect."""
+
+
 def ended_before_use(error: RadioError) -> bool:
     """Whether BlueZ dropped a link that had come up before its services were known.
 
@@ -87,6 +91,8 @@ def ended_before_use(error: RadioError) -> bool:
     and keeps the reason, PIN or Key Missing, to itself). A link that falters at the edge of range looks the same.
     """
     cause = error.__cause__
+    if isinstance(cause, DroppedError):
+        return True
     return isinstance(cause, BleakDBusError) and cause.dbus_error_details == "br-connection-canceled"
 
 
@@ -133,6 +139,8 @@ def _radio_error(error: BleakError, address: str, otherwise: RadioReason) -> Rad
             return RadioError(RadioReason.PAIRING_REFUSED, f"{address} was not paired: {error}")
         case BondLostError():
             return bond_lost(address)
+        case DroppedError():
+            return RadioError(RadioReason.CONNECT_FAILED, f"{address}: {error}")
         case BleakBluetoothNotAvailableError():
             return RadioError(RadioReason.NO_ADAPTER, str(error.args[0]))
         case BleakDeviceNotFoundError():

@@ -192,7 +192,7 @@ class BleakRadio:
         keyless = self._backend.has_key(device) is False
         try:
             with radio_errors(address, RadioReason.CONNECT_FAILED):
-                async with asyncio.timeout(left_s):
+                async with asyncio.timeout(left_s), self._backend.unless_dropped(device):
                     await client.connect()
         except BaseException as error:
             self._let_go(client)

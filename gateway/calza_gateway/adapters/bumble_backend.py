@@ -58,6 +58,11 @@ class BumbleBackend:
         """Whether the keyring holds a bond with this device."""
         return self._host.keyring.has(device.address)
 
+    def unless_dropped(self, device: BLEDevice) -> AbstractAsyncContextManager[None]:
+        """Nothing to watch: this host says why a link ended."""
+        del device
+        return nullcontext()
+
     async def connected(self, service: str) -> list[BLEDevice]:
         """Nobody: the links of this host end with it, unlike those of a system's Bluetooth daemon."""
         del service

@@ -74,6 +74,11 @@ class NativeBackend:
         del device
         return None
 
+    def unless_dropped(self, device: BLEDevice) -> AbstractAsyncContextManager[None]:
+        """Nothing to watch: the system tries again, or not, by itself."""
+        del device
+        return nullcontext()
+
     async def connected(self, service: str) -> list[BLEDevice]:
         """Devices whose link the system keeps up."""
         if get_default_backend() in WITHOUT_ADAPTER:
