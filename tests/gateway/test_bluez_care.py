@@ -11,7 +11,7 @@ from dbus_fast.aio import MessageBus
 from dbus_fast.annotations import DBusBool, DBusObjectPath, DBusStr
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
 
-from calza_gateway.adapters import bluez_care
+from calza_gateway.adapters import bluez_bus, bluez_care
 from calza_gateway.adapters.bluez_care import BluezCare
 from calza_gateway.ports import AdapterCare, RadioError, RadioReason
 from tests.gateway.private_bus import needs_dbus_daemon, private_bus
@@ -100,7 +100,7 @@ class Machine:
 @pytest.fixture
 async def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Machine]:
     monkeypatch.setattr(bluez_care, "OFF_S", 0.0)
-    monkeypatch.setattr(bluez_care, "CALL_LIMIT_S", 1.0)
+    monkeypatch.setattr(bluez_bus, "CALL_LIMIT_S", 1.0)
     monkeypatch.setattr(bluez_care, "APPEAR_LIMIT_S", 1.0)
     monkeypatch.setattr(bluez_care, "LOOK_S", 0.02)
     async with private_bus(tmp_path) as address:

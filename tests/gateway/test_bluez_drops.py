@@ -13,7 +13,8 @@ from dbus_fast.constants import NameFlag
 
 from calza_gateway.adapters.bleak_backend import BluezBackend
 from calza_gateway.adapters.bleak_errors import DroppedError, radio_errors
-from calza_gateway.adapters.bluez_drops import DEVICE, DROPS_AT_MOST, PROPERTIES, unless_dropped
+from calza_gateway.adapters.bluez_bus import PROPERTIES
+from calza_gateway.adapters.bluez_drops import DEVICE, DROPS_AT_MOST, unless_dropped
 from calza_gateway.ports import RadioError, RadioReason
 from tests.gateway.private_bus import needs_dbus_daemon, private_bus
 

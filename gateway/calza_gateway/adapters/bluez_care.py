@@ -6,25 +6,21 @@ share may be what is broken. Must not know when any of this is due.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import Final
 
-from dbus_fast import BusType, DBusError, Message, MessageType, Variant
+from dbus_fast import DBusError, Variant
 from dbus_fast.aio import MessageBus
-from dbus_fast.errors import AuthError, InvalidAddressError
 
+from calza_gateway.adapters.bluez_bus import BUS, PROPERTIES, call, system_bus
 from calza_gateway.ports import RadioError, RadioReason
 
-CALL_LIMIT_S: Final = 10.0  # switching an adapter takes 1 to 3 s, any other call milliseconds
 APPEAR_LIMIT_S: Final = 15.0  # a restarted service has its adapters in 2 s, on a busy Raspberry Pi in 6
 LOOK_S: Final = 0.25
 OFF_S: Final = 0.5  # long enough off for the controller to forget its links and scans
 
 BLUEZ: Final = "org.bluez"
 ADAPTER: Final = "org.bluez.Adapter1"
-PROPERTIES: Final = "org.freedesktop.DBus.Properties"
-BUS: Final = "org.freedesktop.DBus"
 SYSTEMD: Final = "org.freedesktop.systemd1"
 UNIT: Final = "bluetooth.service"
 BY_HAND: Final = "restart it by hand: `sudo systemctl restart bluetooth`"
@@ -59,7 +55,7 @@ class BluezCare:
     async def present(self) -> bool:
         """Whether the adapter is there, powered, and its service answers."""
         try:
-            async with _system_bus() as bus:
+            async with system_bus() as bus:
                 return await self._powered(bus)
         except RadioError as error:
             log.info("%s is not there: %s", self._adapter, error)
@@ -67,7 +63,7 @@ class BluezCare:
 
     async def reset(self) -> None:
         """Switch it off and on; one that was found off is switched on. Raises RadioError."""
-        async with _system_bus() as bus:
+        async with system_bus() as bus:
             if await self._powered(bus):
                 try:
                     await self._switch(bus, on=False)
@@ -78,7 +74,7 @@ class BluezCare:
 
     async def restart_stack(self) -> None:
         """Have systemd restart BlueZ, wait for the adapter, and switch it on. Raises RadioError."""
-        async with _system_bus() as bus:
+        async with system_bus() as bus:
             before = await self._owner(bus)
             await _restart(bus)
             await self._until(self._has_come_back(bus, before))
@@ -92,13 +88,13 @@ class BluezCare:
     async def _switch(self, bus: MessageBus, *, on: bool) -> None:
         body: list[object] = [ADAPTER, "Powered", Variant("b", on)]
         try:
-            await _call(bus, BLUEZ, self._path, PROPERTIES, "Set", "ssv", body)
+            await call(bus, BLUEZ, self._path, PROPERTIES, "Set", "ssv", body)
         except DBusError as error:
             raise self._refused(error, "on" if on else "off") from error
 
     async def _powered(self, bus: MessageBus) -> bool:
         try:
-            reply = await _call(bus, BLUEZ, self._path, PROPERTIES, "Get", "ss", [ADAPTER, "Powered"])
+            reply = await call(bus, BLUEZ, self._path, PROPERTIES, "Get", "ss", [ADAPTER, "Powered"])
         except DBusError as error:
             raise self._refused(error, "to say whether it is on") from error
         return isinstance(reply, Variant) and reply.value is True
@@ -106,7 +102,7 @@ class BluezCare:
     async def _owner(self, bus: MessageBus) -> str | None:
         """Who is BlueZ on the bus at the moment; another text after each start of the service."""
         try:
-            return str(await _call(bus, BUS, "/org/freedesktop/DBus", BUS, "GetNameOwner", "s", [BLUEZ]))
+            return str(await call(bus, BUS, "/org/freedesktop/DBus", BUS, "GetNameOwner", "s", [BLUEZ]))
         except DBusError:
             return None
 
@@ -141,7 +137,7 @@ class BluezCare:
 
 async def _restart(bus: MessageBus) -> None:
     try:
-        await _call(
+        await call(
             bus,
             SYSTEMD,
             "/org/freedesktop/systemd1",
@@ -156,38 +152,3 @@ async def _restart(bus: MessageBus) -> None:
         else:
             sentence = f"this program was not allowed to restart the bluetooth service ({error.type}); {BY_HAND}"
         raise RadioError(RadioReason.STACK_STUCK, sentence) from error
-
-
-@asynccontextmanager
-async def _system_bus() -> AsyncIterator[MessageBus]:
-    bus = MessageBus(bus_type=BusType.SYSTEM)
-    try:
-        try:
-            async with asyncio.timeout(CALL_LIMIT_S):
-                await bus.connect()
-        except (OSError, EOFError, AuthError, InvalidAddressError, TimeoutError) as error:
-            sentence = f"the system bus cannot be reached ({str(error) or type(error).__name__})"
-            raise RadioError(RadioReason.NO_ADAPTER, sentence) from error
-        yield bus
-    finally:
-        bus.disconnect()
-
-
-async def _call(
-    bus: MessageBus, service: str, path: str, interface: str, member: str, signature: str, body: list[object]
-) -> object:
-    """The first value of the reply, None without one. Raises DBusError, and RadioError when no reply comes."""
-    message = Message(
-        destination=service, path=path, interface=interface, member=member, signature=signature, body=body
-    )
-    try:
-        async with asyncio.timeout(CALL_LIMIT_S):
-            reply = await bus.call(message)
-    except TimeoutError as error:
-        sentence = f"{service} did not answer {member} within {CALL_LIMIT_S:g} s"
-        raise RadioError(RadioReason.STACK_STUCK, sentence) from error
-    except (OSError, EOFError) as error:
-        raise RadioError(RadioReason.NO_ADAPTER, f"the system bus went away ({error})") from error
-    if reply.message_type is MessageType.ERROR:
-        raise DBusError(reply.error_name or "", str(reply.body[0]) if reply.body else "", reply)
-    return reply.body[0] if reply.body else None
