@@ -68,6 +68,23 @@ async def test_a_link_lost_again_and_again_ends_the_connect(bluez: Bluetoothd) -
         await connect()
 
 
+async def test_drops_while_the_connect_is_being_ended_do_no_harm(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def connect() -> None:
+        async with asyncio.timeout(LIMIT_S), unless_dropped(PATH):
+            await bluez.drop(DROPS_AT_MOST)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await bluez.drop(3)
+                await bluez.all_heard()
+
+    with pytest.raises(DroppedError):
+        await connect()
+    assert caplog.records == []
+
+
 async def test_a_link_that_holds_at_last_is_no_lost_one(bluez: Bluetoothd) -> None:
     async with asyncio.timeout(LIMIT_S), unless_dropped(PATH):
         await bluez.drop(DROPS_AT_MOST - 1)
