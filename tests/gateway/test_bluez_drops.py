@@ -117,6 +117,14 @@ async def test_without_a_bus_it_is_the_radio_that_is_missing(tmp_path: Path, mon
     assert caught.value.reason is RadioReason.NO_ADAPTER
 
 
+@pytest.mark.usefixtures("bluez")
+async def test_a_bus_that_does_not_tell_is_a_fault_of_the_stack() -> None:
+    with pytest.raises(RadioError, match="MatchRuleInvalid") as caught:
+        async with unless_dropped("not a path"):
+            raise AssertionError("nothing is told here")
+    assert caught.value.reason is RadioReason.STACK_STUCK
+
+
 def test_without_a_key_there_is_nothing_to_watch_for() -> None:
     backend = BluezBackend("hci0")
 

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from dbus_fast import Message
+from dbus_fast import DBusError, Message
 
 from calza_gateway.adapters.bleak_errors import DroppedError
 from calza_gateway.adapters.bluez_bus import BUS, PROPERTIES, call, system_bus
+from calza_gateway.ports import RadioError, RadioReason
 
 DROPS_AT_MOST: Final = 10  # bleak-retry-connector believes in interference up to nine times
 DEVICE: Final = "org.bluez.Device1"
@@ -23,7 +24,7 @@ DEVICE: Final = "org.bluez.Device1"
 async def unless_dropped(path: str) -> AsyncIterator[None]:
     """Cancel the block, and raise `DroppedError`, once BlueZ has lost its link to the device at `path` too often.
 
-    Raises RadioError when the bus cannot be had.
+    Raises RadioError when the bus cannot be had, or does not tell.
     """
     drops = 0
     changes = f"type='signal',sender='org.bluez',path='{path}',interface='{PROPERTIES}',member='PropertiesChanged'"
@@ -40,7 +41,10 @@ async def unless_dropped(path: str) -> AsyncIterator[None]:
 
     limit = asyncio.timeout(None)
     async with system_bus() as bus:
-        await call(bus, BUS, "/org/freedesktop/DBus", BUS, "AddMatch", "s", [changes])
+        try:
+            await call(bus, BUS, "/org/freedesktop/DBus", BUS, "AddMatch", "s", [changes])
+        except DBusError as error:
+            raise RadioError(RadioReason.STACK_STUCK, f"the system bus does not tell changes ({error.type})") from error
         bus.add_message_handler(heard)
         try:
             async with limit:
