@@ -226,7 +226,7 @@ async def test_it_comes_back_every_interval_and_closes_a_block_only_now_and_then
         gateway.left.add_record()
         gateway.left.open_minutes = 5
         await gateway.heard.until(lambda events: sum(isinstance(event, SyncEnded) for event in events) == 4)
-    assert gateway.server.kept[SERIAL] == gateway.left.made
+        await gateway.server.until(lambda: gateway.server.kept[SERIAL] == gateway.left.made)
     assert len(gateway.left.made) == 32, "30 at the beginning, one closed, one added, none closed again so soon"
 
 
@@ -242,11 +242,11 @@ async def test_live_minutes_are_forwarded_as_they_came_and_syncs_go_on() -> None
         link.notify(LIVE_OBSERVATIONS, b"")
         gateway.left.add_record()
         await gateway.heard.until(lambda events: sum(isinstance(event, SyncEnded) for event in events) == 2)
+        await gateway.server.until(lambda: gateway.server.kept[SERIAL] == gateway.left.made)
         assert len(gateway.radio.links) == 1, "it stayed connected"
     assert gateway.server.live == [payload]
     assert [qos for topic, _, qos in gateway.server.published if topic == up("home", Kind.LIVE, SERIAL)] == [0]
     assert link.live_writes[:2] == [b"\x01", b"\x02"], "live sending stops for the sync, which it would refuse"
-    assert gateway.server.kept[SERIAL] == gateway.left.made
 
 
 async def test_a_full_disk_is_told_and_the_stocking_keeps_the_rest() -> None:
