@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from calza_gateway.ports import Link, RadioError, RadioReason
+from calza_gateway.visits.passed_link import PassedLink
 
 T = TypeVar("T")
 Call = Coroutine[Any, Any, T]
@@ -70,30 +71,14 @@ class Limits:
         await asyncio.wait({task}, timeout=self._grace_s)
 
 
-class LimitedLink:
+class LimitedLink(PassedLink):
     """A `Link` over another, none of whose steps can take for ever."""
 
     def __init__(self, link: Link, limits: Limits, operation_s: float, disconnect_s: float) -> None:
-        self._link = link
+        super().__init__(link)
         self._limits = limits
         self._operation_s = operation_s
         self._disconnect_s = disconnect_s
-
-    @property
-    def address(self) -> str:
-        return self._link.address
-
-    @property
-    def mtu(self) -> int:
-        return self._link.mtu
-
-    @property
-    def rssi(self) -> int | None:
-        return self._link.rssi
-
-    @property
-    def closed(self) -> asyncio.Event:
-        return self._link.closed
 
     async def read(self, uuid: str) -> bytes:
         return await self._limits.run(self._link.read(uuid), self._operation_s, f"reading from {self.address}")
