@@ -382,5 +382,5 @@ class _BothAlike(RuleBasedStateMachine):
 
 
 def test_memory_and_sqlite_never_differ() -> None:
-    limits = settings(max_examples=25, stateful_step_count=20, deadline=None)
+    limits = settings(max_examples=25, stateful_step_count=20)
     run_state_machine_as_test(_BothAlike, settings=limits)

@@ -95,7 +95,7 @@ def test_what_went_in_comes_out_minute_by_minute(store: SeriesStore) -> None:
     arrivals=st.lists(st.tuples(st.integers(1, 12), st.sampled_from([LOG_ID, OTHER_LOG_ID])), min_size=1, max_size=40),
     group=st.integers(1, 9),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_repetition_and_grouping_leave_no_trace(
     kind: str, arrivals: list[tuple[int, bytes]], group: int, request: pytest.FixtureRequest
 ) -> None:

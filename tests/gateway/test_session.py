@@ -385,7 +385,7 @@ def test_rubbish_among_the_segments_spoils_only_what_it_interrupts(seed: int) ->
 CHANCE = st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.5])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32),
     records=st.integers(0, 40),
@@ -427,7 +427,7 @@ def test_whatever_is_lost_the_outbox_ends_with_exactly_the_flash(
     assert len(stored) == len(set(stored)), "a record that was held already was fetched again"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), records=st.integers(1, 60), overwrite=st.sampled_from([0.02, 0.1]))
 def test_a_ring_that_overwrites_meanwhile_loses_only_what_it_overwrote(
     seed: int, records: int, overwrite: float

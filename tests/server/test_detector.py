@@ -246,7 +246,7 @@ def test_short_recordings_are_no_trouble(length: int) -> None:
     length=st.integers(1, 400),
     present=st.floats(0, 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_figures_at_all_give_a_state_and_a_matching_reason(seed: int, length: int, present: float) -> None:
     rng = np.random.default_rng(seed)
     grid = MinuteGrid.empty(START, START + length)

@@ -51,7 +51,7 @@ def first(grid: MinuteGrid, minutes: int) -> MinuteGrid:
 @given(
     seed=st.integers(0, 99), start=st.integers(0, LONG_DAYS * DAY - 1), length=st.sampled_from([1, 7, 60, 700, 3000])
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_late_block_changes_no_state_beyond_its_reach(seed: int, start: int, length: int) -> None:
     grid = anyone(seed, LONG_DAYS).grid()
     end = min(len(grid), start + length)
@@ -67,7 +67,7 @@ def test_a_late_block_changes_no_state_beyond_its_reach(seed: int, start: int, l
     cuts=st.lists(st.integers(1, LONG_DAYS * 24 - 1), min_size=1, max_size=6, unique=True),
     order=st.randoms(),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_blocks_may_arrive_in_any_order(seed: int, cuts: list[int], order: Random) -> None:
     grid = anyone(seed, LONG_DAYS).grid()
     hours = [0, *sorted(cuts), LONG_DAYS * 24]
@@ -85,7 +85,7 @@ def test_blocks_may_arrive_in_any_order(seed: int, cuts: list[int], order: Rando
 
 
 @given(seed=st.integers(0, 99), steps=st.lists(st.sampled_from([1, 15, 60, 333, 1440]), min_size=1, max_size=6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_record_may_grow_at_its_end(seed: int, steps: list[int]) -> None:
     grid = anyone(seed, LONG_DAYS).grid()
     length = len(grid) - sum(steps)
@@ -98,7 +98,7 @@ def test_a_record_may_grow_at_its_end(seed: int, steps: list[int]) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), start=st.integers(0, 39), length=st.integers(1, 10))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_whatever_the_figures_the_reach_holds(seed: int, start: int, length: int) -> None:
     """Figures that no leg would show, and many equal ones, so that every comparison meets a tie."""
     rng = np.random.default_rng(seed)

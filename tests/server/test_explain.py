@@ -273,7 +273,7 @@ def test_dose_is_kept_apart_from_wear() -> None:
 
 
 @given(st.data(), short_orders())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_row_is_of_the_order_and_every_unknown_minute_is_explained(
     data: st.DataObject, order: Prescription
 ) -> None:
@@ -297,7 +297,7 @@ def test_every_row_is_of_the_order_and_every_unknown_minute_is_explained(
 
 
 @given(st.data(), short_orders())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_sentences_are_whole_neither_blame_nor_diagnose_and_stay_the_same(
     data: st.DataObject, order: Prescription
 ) -> None:

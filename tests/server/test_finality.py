@@ -165,7 +165,7 @@ def test_a_history_with_a_hole_is_refused() -> None:
 
 
 @given(st.data(), short_orders(), st.lists(st.integers(0, 20), min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_history_only_grows_and_always_ends_in_what_is_held(
     data: st.DataObject, order: Prescription, hours: list[int]
 ) -> None:

@@ -291,7 +291,7 @@ arrived = st.builds(
     spans=st.lists(st.tuples(starts, starts), max_size=3),
     group=st.integers(1, 5),
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_answers_as_the_embedded_store_does(
     own: OwnEngine,
     tmp_path_factory: pytest.TempPathFactory,
@@ -324,7 +324,7 @@ in_tags = anything.filter(lambda text: text and not text.endswith("\\") and not 
 @example(tag="it's", value="ends in \\", number=0)
 @example(tag="a\\'b", value='\\" and \\\\n', number=-1)
 @given(tag=in_tags, value=anything, number=st.integers(-(2**63), 2**63 - 1))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_comes_back_as_it_was(own: OwnEngine, texts: InfluxSpec, tag: str, value: str, number: int) -> None:
     link = InfluxLink(texts, None)
     at = random.Random(repr((tag, value))).randrange(10**18)

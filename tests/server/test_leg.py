@@ -195,7 +195,7 @@ def test_the_order_in_which_stockings_were_registered_changes_no_state() -> None
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_order_in_which_records_and_reports_arrive_changes_nothing(data: st.DataObject) -> None:
     grid = without(grid_of(every_day(1, 8 * HOUR, 22 * HOUR)), (600, 720))
     blocks = data.draw(st.permutations(blocks_of(grid, SERIAL, slow_s=90)))

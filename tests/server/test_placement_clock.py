@@ -298,7 +298,7 @@ class Stocking:
 
 @given(events=EVENTS, drift_ppm=st.floats(-100, 100))
 @example(events=[("power", 20), ("right", 60)], drift_ppm=0.0)  # power lost again before the first record
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_whatever_befalls_a_clock_what_good_gateways_saw_is_placed_rightly(
     events: list[tuple[str, int]], drift_ppm: float
 ) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calza_server.domain.orders.prescription import Ended, EndedWhy, Night, Prescription
@@ -74,7 +74,6 @@ def fault(document: object) -> RuleError:
 
 
 @given(orders())
-@settings(deadline=None)
 def test_reading_what_was_written_gives_the_same_order(order: Prescription) -> None:
     assert read_prescription(json.loads(json.dumps(order.document()))) == order
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calza_server.domain.orders.prescription import (
@@ -81,7 +81,6 @@ def test_an_order_that_ran_its_course_keeps_its_phases() -> None:
 
 
 @given(orders())
-@settings(deadline=None)
 def test_days_and_phases_agree_with_each_other(order: Prescription) -> None:
     days, phases = order.days(), order.effective_phases()
     assert [each.index for each in phases] == sorted({day.phase for day in days})
@@ -101,7 +100,6 @@ def test_days_and_phases_agree_with_each_other(order: Prescription) -> None:
 
 
 @given(orders(ended=True))
-@settings(deadline=None)
 def test_ending_early_only_takes_away(order: Prescription) -> None:
     whole = replace(order, ended=None)
     kept = order.days()
@@ -232,7 +230,6 @@ def test_a_moment_without_its_offset_is_refused() -> None:
 
 
 @given(orders(), moments)
-@settings(deadline=None)
 def test_an_order_and_its_successor_never_overlap(order: Prescription, at: datetime) -> None:
     try:
         closed = superseded_by(order, at)

@@ -80,7 +80,7 @@ def test_the_first_days_night_begins_with_the_order() -> None:
 
 
 @given(orders())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_minute_is_night_when_the_wall_says_so(order: Prescription) -> None:
     zone, night = ZoneInfo(order.timezone), order.night
 

@@ -34,7 +34,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(bodies(), max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_many_at_once_are_judged_as_one_by_one(many: list[bytes]) -> None:
     for octets, facts in zip(many, facts_of(many), strict=True):
         if isinstance(facts, WireError):
@@ -50,7 +50,7 @@ def test_many_at_once_are_judged_as_one_by_one(many: list[bytes]) -> None:
 
 
 @given(st.lists(bodies(), max_size=12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_columns_are_what_the_decoder_reads(many: list[bytes]) -> None:
     good = [octets for octets, facts in zip(many, facts_of(many), strict=True) if not isinstance(facts, WireError)]
     record, log = np.arange(len(good), dtype=np.int64), np.zeros(len(good), np.int16)

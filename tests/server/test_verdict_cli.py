@@ -149,7 +149,7 @@ def test_too_little_while_it_runs_can_no_longer_be_met(desk: Desk) -> None:
     assert desk.compute()["verdict"] == "not_met", "by default the moment is this one, and the order is long over"
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(minute=st.integers(0, DAYS * DAY))
 def test_a_verdict_for_a_moment_never_depends_on_later_rows(desk: Desk, minute: int) -> None:
     """As if the table had been cut off there: not even what the detector learned about the leg comes from later."""

@@ -82,7 +82,7 @@ def changed(pointer: str, value: object, *, forged: bool = False) -> dict[str, A
 
 
 @given(st.data(), short_orders())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whoever_holds_the_export_comes_to_the_same_answer(data: st.DataObject, order: Prescription) -> None:
     ledger = data.draw(ledgers(order))
     as_of = data.draw(st.integers(order.start_minute - 10, order.end_minute + 10_000))
@@ -294,7 +294,7 @@ WHOLE = document()
 
 
 @given(place=st.sampled_from(places(WHOLE)[1:]), value=JSON_VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_anything_in_any_place_is_refused_or_told(place: tuple[str | int, ...], value: object) -> None:
     made: Any = copy.deepcopy(WHOLE)
     target = made

@@ -57,7 +57,7 @@ def holed(holes: list[tuple[int, int]]) -> MinuteGrid:
 
 
 @given(holes=HOLES, seed=st.integers(0, 2**32), batch=st.integers(1, 40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_order_and_repetition_of_blocks_never_matter(holes: list[tuple[int, int]], seed: int, batch: int) -> None:
     blocks = blocks_of(cut(holed(holes), [60]), SERIAL)
     chance = random.Random(seed)
@@ -68,14 +68,14 @@ def test_order_and_repetition_of_blocks_never_matter(holes: list[tuple[int, int]
 
 
 @given(holes=HOLES, lengths=st.lists(st.integers(1, 60), min_size=1, max_size=6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_how_minutes_are_cut_into_blocks_never_matters(holes: list[tuple[int, int]], lengths: list[int]) -> None:
     grid = holed(holes)
     assert answer([blocks_of(cut(grid, lengths), SERIAL)]) == answer([blocks_of(cut(grid, [60]), SERIAL)])
 
 
 @given(seed=st.integers(0, 2**32), first=st.integers(0, DAY), last=st.integers(2 * DAY, 3 * DAY))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_overlapping_blocks_of_two_logs_count_their_minutes_once(seed: int, first: int, last: int) -> None:
     """The stocking began a new log and wrote some minutes into both: the answer is that of one log."""
     early, late = without(WORN, (last, 3 * DAY)), replace(without(WORN, (0, first)), logs=(b"log-two.",))

@@ -27,7 +27,7 @@ DAY_RANK = {DayOutcome.NOT_MET: 0, DayOutcome.CANNOT_TELL: 1, DayOutcome.OPEN: 1
 UNDECIDED = 1
 LATE = 10**9
 
-some = settings(max_examples=100, deadline=None)
+some = settings(max_examples=100)
 draws = st.data()
 ORDERS = short_orders()
 

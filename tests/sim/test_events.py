@@ -343,7 +343,7 @@ def minutes_of(asked: World, which: NDArray[np.int64]) -> MinuteTable:
 WHOLE = minutes_of(world(), np.arange(MINUTES))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, MINUTES - 1), min_size=1, max_size=30, unique=True))
 def test_minutes_may_be_asked_in_any_order_and_company(which: list[int]) -> None:
     chosen = np.array(which)

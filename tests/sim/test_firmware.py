@@ -90,7 +90,7 @@ def test_blocks_end_with_the_hour_and_follow_each_other() -> None:
 STEPS = st.lists(st.floats(0.01, 9_000.0), min_size=1, max_size=40)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(STEPS, st.integers(0, 3), st.booleans())
 @example([59.999, 0.001, 60.0, 3_599.0, 1.0], 0, False)
 def test_how_time_is_cut_changes_no_octet(steps: list[float], seed: int, live: bool) -> None:

@@ -120,7 +120,7 @@ def test_a_clock_reset_loses_the_clock_and_no_minute() -> None:
 STEPS = st.lists(st.floats(1.0, 6 * DAY_S), min_size=1, max_size=30)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(STEPS, st.lists(st.floats(0.0, 14 * DAY_S), min_size=0, max_size=3))
 def test_how_time_is_cut_does_not_matter(steps: list[float], resets: list[float]) -> None:
     outages = ((START_S + 2 * DAY_S, START_S + 2.5 * DAY_S), (START_S + 5 * DAY_S + 7.7, START_S + 7 * DAY_S))
@@ -160,7 +160,7 @@ def test_an_empty_battery_stops_sampling_until_the_charger() -> None:
     assert one.stocking.battery_percent(charger_s + 4 * HOUR_S) >= 99
 
 
-@settings(max_examples=3, deadline=None)  # each lives seven weeks
+@settings(max_examples=3)  # each lives seven weeks
 @given(st.lists(st.floats(1.0, 9 * DAY_S), min_size=1, max_size=20))
 def test_how_time_is_cut_does_not_move_the_end_of_a_charge(steps: list[float]) -> None:
     end_s = START_S + 51 * DAY_S

@@ -67,7 +67,7 @@ def wears(draw: st.DrawFn, minutes: int) -> Any:
     return np.resize(worn, minutes)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data(), order=orders())
 def test_truth_and_rule_agree_day_by_day(data: st.DataObject, order: dict[str, Any]) -> None:
     read = read_prescription(order)
