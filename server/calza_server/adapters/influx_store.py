@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from calza_server.adapters import influx_lines as lines
+from calza_server.adapters.block_starts import block_starts
 from calza_server.adapters.influx_errors import PointsRefused, TooLarge
 from calza_server.adapters.influx_lines import PlacedBlock
 from calza_server.adapters.influx_link import InfluxLink
@@ -34,9 +35,8 @@ from calza_server.adapters.influx_rows import (
     winners,
 )
 from calza_server.domain.recording.readings import Readings
-from calza_server.domain.recording.readings_blocks import LONGEST_BLOCK_S, facts_of, readings_of
+from calza_server.domain.recording.readings_blocks import LONGEST_BLOCK_S, readings_of
 from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock, StoreError, Visit
-from calza_wire.errors import WireError
 from calza_wire.messages import RefusalReason, SyncReport
 from calza_wire.ranges import RangeSet
 from calza_wire.records import digest, encode_record
@@ -68,11 +68,7 @@ class InfluxStore:
 
     def append(self, blocks: Sequence[StoredBlock]) -> list[Appended]:
         """See the port. After StoreError some blocks may be held; the same call again finds them there."""
-        starts = []
-        for block, facts in zip(blocks, facts_of([block.body for block in blocks]), strict=True):
-            if isinstance(facts, WireError) or facts.log_id != block.log_id:
-                raise ValueError(f"record {block.record} of {block.serial} is no minute block of its log")
-            starts.append(facts.start_s)
+        starts = block_starts(blocks)
         with self._appending:
             held = self._looked_up([key_of(block) for block in blocks])
             outcomes: list[Appended] = []

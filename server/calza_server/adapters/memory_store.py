@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calza_server.adapters.block_starts import block_starts
 from calza_server.domain.recording.readings import Readings
-from calza_server.domain.recording.readings_blocks import LONGEST_BLOCK_S, facts_of, readings_of
+from calza_server.domain.recording.readings_blocks import LONGEST_BLOCK_S, readings_of
 from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock, Visit
-from calza_wire.errors import WireError
 from calza_wire.ranges import RangeSet
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ class MemoryStore:
 
     def append(self, blocks: Sequence[StoredBlock]) -> list[Appended]:
         """See the port."""
-        starts = []
-        for block, facts in zip(blocks, facts_of([block.body for block in blocks]), strict=True):
-            if isinstance(facts, WireError) or facts.log_id != block.log_id:
-                raise ValueError(f"record {block.record} of {block.serial} is no minute block of its log")
-            starts.append(facts.start_s)
+        starts = block_starts(blocks)
         with self._lock:
             return [self._keep(start, block) for start, block in zip(starts, blocks, strict=True)]
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from calza_server.adapters.block_starts import block_starts
 from calza_server.adapters.sqlite_schema import open_reader, open_writer, store_error
 from calza_server.domain.recording.readings import Readings
-from calza_server.domain.recording.readings_blocks import LONGEST_BLOCK_S, facts_of, readings_of
+from calza_server.domain.recording.readings_blocks import LONGEST_BLOCK_S, readings_of
 from calza_server.ports import Appended, HeldLog, QuarantinedRecord, StoredBlock, StoreError, Visit
-from calza_wire.errors import WireError
 from calza_wire.messages import SyncReport
 from calza_wire.ranges import RangeSet
 from calza_wire.records import digest
@@ -62,11 +62,7 @@ class SqliteStore:
 
     def append(self, blocks: Sequence[StoredBlock]) -> list[Appended]:
         """See the port."""
-        starts = []
-        for block, facts in zip(blocks, facts_of([block.body for block in blocks]), strict=True):
-            if isinstance(facts, WireError) or facts.log_id != block.log_id:
-                raise ValueError(f"record {block.record} of {block.serial} is no minute block of its log")
-            starts.append(facts.start_s)
+        starts = block_starts(blocks)
         with self._writes() as writer:
             outcomes: list[Appended] = []
             for at in range(0, len(blocks), ROWS_AT_ONCE):
