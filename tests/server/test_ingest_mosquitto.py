@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from calza_wire.ranges import RangeSet
 from calza_wire.records import digest, encode_record
 from tests.server import gateway_double
 from tests.server.gateway_double import LIMIT_S
+from tests.server.ingesting import at_work
 from tests.server.sealed import START_MS, Known, StoppedClock, block, garment, payload, sync
 
 if TYPE_CHECKING:
@@ -56,18 +57,8 @@ def ingesting(address: BrokerAddress, path: Path, known: Known) -> Iterator[Runn
     store = SqliteStore(path)
     source = PahoSource(address, SERVER_USER)
     ingest = Ingest(source=source, store=store, registry=known, clock=StoppedClock())
-    stop = threading.Event()
-    thread = threading.Thread(target=lambda: ingest.run(stop))
-    source.start()
-    assert source.wait_subscribed(LIMIT_S)
-    thread.start()
-    try:
+    with closing(store), at_work(ingest, source):
         yield Running(ingest, source, store)
-    finally:
-        stop.set()
-        thread.join()
-        source.close()
-        store.close()
 
 
 def stored_numbers(receipts: list[bytes]) -> RangeSet:

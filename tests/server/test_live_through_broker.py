@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import contextmanager
 from queue import SimpleQueue
@@ -20,6 +19,7 @@ from calza_wire.live_request import LiveRequest
 from calza_wire.messages import Hello
 from tests.contracts.test_broker_contract import KINDS, Site
 from tests.server.gateway_double import LIMIT_S
+from tests.server.ingesting import at_work
 from tests.server.sealed import Known, StoppedClock, garment
 from tests.server.test_live_hub import LEFT, minute_of
 
@@ -37,17 +37,8 @@ def asking(address: BrokerAddress) -> Iterator[LiveHub]:
     hub = LiveHub(source.send_at_most_once, time.monotonic)
     known = Known.of(garment(LEFT))
     ingest = Ingest(source=source, store=MemoryStore(), registry=known, clock=StoppedClock(), audience=hub)
-    stop = threading.Event()
-    thread = threading.Thread(target=lambda: ingest.run(stop))
-    source.start()
-    assert source.wait_subscribed(LIMIT_S)
-    thread.start()
-    try:
+    with at_work(ingest, source):
         yield hub
-    finally:
-        stop.set()
-        thread.join()
-        source.close()
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -29,6 +29,7 @@ from calza_wire.messages import Hello, Receipt, Wanted
 from calza_wire.ranges import RangeSet
 from tests.server.conftest import free_port
 from tests.server.gateway_double import LIMIT_S, GatewayDouble
+from tests.server.ingesting import at_work
 from tests.server.sealed import START_MS, Known, StoppedClock, block, garment, payload
 
 if TYPE_CHECKING:
@@ -88,17 +89,8 @@ class Gated(MemoryStore):
 def working(address: BrokerAddress, store: MemoryStore, name: str) -> Iterator[tuple[Ingest, PahoSource]]:
     source = PahoSource(address, name, WORKER)
     ingest = Ingest(source=source, store=store, registry=Known.of(garment()), clock=StoppedClock())
-    stop = threading.Event()
-    thread = threading.Thread(target=lambda: ingest.run(stop))
-    source.start()
-    assert source.wait_subscribed(LIMIT_S)
-    thread.start()
-    try:
+    with at_work(ingest, source):
         yield ingest, source
-    finally:
-        stop.set()
-        thread.join()
-        source.close()
 
 
 def until(condition: Callable[[], bool], limit_s: float = 30) -> None:
